@@ -1,0 +1,33 @@
+// Package deps is a temporary anchor.
+package deps
+
+import (
+	_ "filippo.io/age"
+	_ "filippo.io/age/armor"
+	_ "github.com/cockroachdb/pebble/v2"
+	_ "github.com/cockroachdb/pebble/v2/vfs"
+	_ "github.com/cometbft/cometbft/abci/types"
+	_ "github.com/cometbft/cometbft/config"
+	_ "github.com/cometbft/cometbft/light"
+	_ "github.com/cometbft/cometbft/node"
+	_ "github.com/cometbft/cometbft/p2p"
+	_ "github.com/cometbft/cometbft/privval"
+	_ "github.com/cometbft/cometbft/proxy"
+	_ "github.com/cometbft/cometbft/rpc/client/local"
+	_ "github.com/consensys/gnark/backend/groth16"
+	_ "github.com/consensys/gnark/frontend/cs/r1cs"
+	_ "github.com/consensys/gnark/std/algebra/native/twistededwards"
+	_ "github.com/consensys/gnark/std/permutation/poseidon2"
+	_ "github.com/consensys/gnark/test"
+	_ "github.com/cosmos/go-bip39"
+	_ "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/spf13/cobra"
+	_ "github.com/transparency-dev/merkle/compact"
+	_ "golang.org/x/term"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
+	_ "google.golang.org/grpc"
+	_ "google.golang.org/protobuf/proto"
+	_ "modernc.org/sqlite"
+	_ "pgregory.net/rapid"
+)
