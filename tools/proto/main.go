@@ -1,0 +1,163 @@
+// Command proto compiles the protobuf files under api/ and writes what is
+// generated from them: Go messages, gRPC services, the HTTP gateway and
+// OpenAPI documents. It needs nothing but the Go module proxy: the compiler
+// is a library, the plugins are tools of this module, and the Google API
+// annotations come from the Go package that is generated from them.
+//
+// Usage: proto -root REPOSITORY -plugins FOLDER
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+
+	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/protoutil"
+	_ "google.golang.org/genproto/googleapis/api/annotations" // registers google/api/*.proto
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+)
+
+// A plugin is one generator, and where its files go relative to the repository.
+type plugin struct {
+	name, parameter, out string
+}
+
+var plugins = []plugin{
+	{"protoc-gen-go", "paths=source_relative", "api"},
+	{"protoc-gen-go-grpc", "paths=source_relative", "api"},
+	{"protoc-gen-grpc-gateway", "paths=source_relative", "api"},
+	{"protoc-gen-openapiv2", "preserve_rpc_order=true,openapi_configuration=api/openapi/options.yaml", "api/openapi"},
+}
+
+func main() {
+	root := flag.String("root", ".", "the repository")
+	folder := flag.String("plugins", "", "the folder of the plugins' executables")
+	flag.Parse()
+	if err := generate(context.Background(), *root, *folder); err != nil {
+		fmt.Fprintln(os.Stderr, "proto:", err)
+		os.Exit(1)
+	}
+}
+
+func generate(ctx context.Context, root, folder string) error {
+	names, err := sources(filepath.Join(root, "api"))
+	if err != nil {
+		return err
+	}
+	compiler := protocompile.Compiler{
+		SourceInfoMode: protocompile.SourceInfoStandard,
+		Resolver: protocompile.CompositeResolver{
+			&protocompile.SourceResolver{ImportPaths: []string{filepath.Join(root, "api")}},
+			protocompile.ResolverFunc(registered),
+		},
+	}
+	files, err := compiler.Compile(ctx, names...)
+	if err != nil {
+		return err
+	}
+	request := &pluginpb.CodeGeneratorRequest{FileToGenerate: names, ProtoFile: inOrder(files)}
+	for _, p := range plugins {
+		request.Parameter = proto.String(p.parameter)
+		if err := run(ctx, p, request, root, folder); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// sources lists the protobuf files below api in order.
+func sources(api string) (names []string, err error) {
+	err = filepath.WalkDir(api, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".proto" {
+			return err
+		}
+		name, err := filepath.Rel(api, path)
+		names = append(names, filepath.ToSlash(name))
+		return err
+	})
+	sort.Strings(names)
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("no .proto files below %s", api)
+	}
+	return names, err
+}
+
+// registered finds files that are linked into this program as descriptors.
+func registered(name string) (protocompile.SearchResult, error) {
+	d, err := protoregistry.GlobalFiles.FindFileByPath(name)
+	if errors.Is(err, protoregistry.NotFound) {
+		return protocompile.SearchResult{}, os.ErrNotExist
+	}
+	return protocompile.SearchResult{Desc: d}, err
+}
+
+// inOrder lists the files and all they import, imports first.
+func inOrder(files linker.Files) (out []*descriptorpb.FileDescriptorProto) {
+	seen := map[string]bool{}
+	var visit func(f protoreflect.FileDescriptor)
+	visit = func(f protoreflect.FileDescriptor) {
+		if seen[f.Path()] {
+			return
+		}
+		seen[f.Path()] = true
+		for i := range f.Imports().Len() {
+			visit(f.Imports().Get(i).FileDescriptor)
+		}
+		out = append(out, protoutil.ProtoFromFileDescriptor(f))
+	}
+	for _, f := range files {
+		visit(f)
+	}
+	return out
+}
+
+func run(ctx context.Context, p plugin, request *pluginpb.CodeGeneratorRequest, root, folder string) error {
+	in, err := proto.Marshal(request)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	executable, err := filepath.Abs(filepath.Join(folder, p.name))
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, executable)
+	cmd.Dir = root
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	var response pluginpb.CodeGeneratorResponse
+	if err := proto.Unmarshal(out.Bytes(), &response); err != nil {
+		return err
+	}
+	if response.Error != nil {
+		return errors.New(response.GetError())
+	}
+	for _, f := range response.File {
+		name := filepath.FromSlash(f.GetName())
+		if !filepath.IsLocal(name) || f.GetInsertionPoint() != "" {
+			return fmt.Errorf("refused output file %q", name)
+		}
+		path := filepath.Join(root, p.out, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(f.GetContent()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
