@@ -4,7 +4,10 @@
 // is a library, the plugins are tools of this module, and the Google API
 // annotations come from the Go package that is generated from them.
 //
-// Usage: proto -root REPOSITORY -plugins FOLDER
+// Usage: proto -root REPOSITORY -plugins FOLDER [-check]
+//
+// With -check nothing is written; it fails if a file would differ, or if one
+// is left over from a .proto file that is gone.
 package main
 
 import (
@@ -17,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/linker"
@@ -44,17 +48,31 @@ var plugins = []plugin{
 func main() {
 	root := flag.String("root", ".", "the repository")
 	folder := flag.String("plugins", "", "the folder of the plugins' executables")
+	check := flag.Bool("check", false, "compare instead of writing")
 	flag.Parse()
-	if err := generate(context.Background(), *root, *folder); err != nil {
+	files, err := generate(context.Background(), *root, *folder)
+	switch {
+	case err != nil:
+	case *check:
+		err = compare(*root, files)
+	default:
+		err = write(*root, files)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "proto:", err)
 		os.Exit(1)
 	}
 }
 
-func generate(ctx context.Context, root, folder string) error {
-	names, err := sources(filepath.Join(root, "api"))
+// generate returns the content of each generated file by its path relative
+// to root.
+func generate(ctx context.Context, root, folder string) (map[string]string, error) {
+	names, err := find(filepath.Join(root, "api"), ".proto")
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no .proto files below api")
 	}
 	compiler := protocompile.Compiler{
 		SourceInfoMode: protocompile.SourceInfoStandard,
@@ -65,32 +83,34 @@ func generate(ctx context.Context, root, folder string) error {
 	}
 	files, err := compiler.Compile(ctx, names...)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	out := map[string]string{}
 	request := &pluginpb.CodeGeneratorRequest{FileToGenerate: names, ProtoFile: inOrder(files)}
 	for _, p := range plugins {
 		request.Parameter = proto.String(p.parameter)
-		if err := run(ctx, p, request, root, folder); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+		if err := run(ctx, p, request, root, folder, out); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
-	return nil
+	return out, nil
 }
 
-// sources lists the protobuf files below api in order.
-func sources(api string) (names []string, err error) {
-	err = filepath.WalkDir(api, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".proto" {
+// find lists the files below folder that end in one of the suffixes.
+func find(folder string, suffixes ...string) (names []string, err error) {
+	err = filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
 			return err
 		}
-		name, err := filepath.Rel(api, path)
-		names = append(names, filepath.ToSlash(name))
-		return err
+		for _, suffix := range suffixes {
+			if strings.HasSuffix(path, suffix) {
+				name, err := filepath.Rel(folder, path)
+				names = append(names, filepath.ToSlash(name))
+				return err
+			}
+		}
+		return nil
 	})
-	sort.Strings(names)
-	if err == nil && len(names) == 0 {
-		err = fmt.Errorf("no .proto files below %s", api)
-	}
 	return names, err
 }
 
@@ -123,24 +143,24 @@ func inOrder(files linker.Files) (out []*descriptorpb.FileDescriptorProto) {
 	return out
 }
 
-func run(ctx context.Context, p plugin, request *pluginpb.CodeGeneratorRequest, root, folder string) error {
+func run(ctx context.Context, p plugin, request *pluginpb.CodeGeneratorRequest, root, folder string, out map[string]string) error {
 	in, err := proto.Marshal(request)
 	if err != nil {
 		return err
 	}
-	var out bytes.Buffer
+	var answer bytes.Buffer
 	executable, err := filepath.Abs(filepath.Join(folder, p.name))
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, executable)
 	cmd.Dir = root
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &answer, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return err
 	}
 	var response pluginpb.CodeGeneratorResponse
-	if err := proto.Unmarshal(out.Bytes(), &response); err != nil {
+	if err := proto.Unmarshal(answer.Bytes(), &response); err != nil {
 		return err
 	}
 	if response.Error != nil {
@@ -151,13 +171,43 @@ func run(ctx context.Context, p plugin, request *pluginpb.CodeGeneratorRequest, 
 		if !filepath.IsLocal(name) || f.GetInsertionPoint() != "" {
 			return fmt.Errorf("refused output file %q", name)
 		}
-		path := filepath.Join(root, p.out, name)
+		out[filepath.ToSlash(filepath.Join(p.out, name))] = f.GetContent()
+	}
+	return nil
+}
+
+func write(root string, files map[string]string) error {
+	for name, content := range files {
+		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, []byte(f.GetContent()), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func compare(root string, files map[string]string) error {
+	var faults []string
+	for name, content := range files {
+		if got, err := os.ReadFile(filepath.Join(root, name)); err != nil || string(got) != content {
+			faults = append(faults, name+" differs")
+		}
+	}
+	present, err := find(filepath.Join(root, "api"), ".pb.go", ".pb.gw.go", ".swagger.json")
+	if err != nil {
+		return err
+	}
+	for _, name := range present {
+		if _, ok := files["api/"+name]; !ok {
+			faults = append(faults, "api/"+name+" is generated from nothing")
+		}
+	}
+	if len(faults) > 0 {
+		sort.Strings(faults)
+		return fmt.Errorf("run `make generate`: %s", strings.Join(faults, ", "))
 	}
 	return nil
 }

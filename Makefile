@@ -1,0 +1,80 @@
+# `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Version control stamping fails in containers that own the tree as another user.
+GOFLAGS ?= -buildvcs=false
+export GOFLAGS
+
+CACHE := $(CURDIR)/.cache
+BIN := $(CACHE)/bin
+GO_FILES = find . \( -name .git -o -name .cache -o -name node_modules \) -prune -o -name '*.go' -print
+FUZZTIME ?= 20s
+
+.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-fhir fuzz demo clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/zkconsent
+	go build -trimpath -o bin/zkconsent ./cmd/zkconsent
+
+demo: build ## the whole story on this machine, in a temporary folder
+	bin/zkconsent demo
+
+check: format vet lint boundary generated vulnerabilities ## everything that reads the source and does not run it
+
+format: ## fail if gofmt would change a file
+	@files="$$($(GO_FILES) | xargs gofmt -l)"; if [ -n "$$files" ]; then echo "gofmt -w is needed for:"; echo "$$files"; exit 1; fi
+
+vet: ## go vet, with the tools' modules
+	go vet ./...
+	go -C tools/lint vet ./...
+	go -C tools/proto vet ./...
+
+lint: $(BIN)/.lint ## staticcheck
+	$(BIN)/staticcheck ./...
+
+boundary: ## import boundaries and banned calls
+	go test ./internal/boundary
+
+generated: $(BIN)/.proto ## fail if api/ differs from what its .proto files generate
+	$(BIN)/proto -root . -plugins $(BIN) -check
+
+vulnerabilities: $(BIN)/.lint ## govulncheck, where its database can be reached
+	$(BIN)/vulncheck -govulncheck $(BIN)/govulncheck ./...
+
+generate: $(BIN)/.proto ## write api/ anew from its .proto files
+	$(BIN)/proto -root . -plugins $(BIN)
+
+test: ## the short tests
+	go test -short -timeout 15m ./...
+
+test-full: ## all tests, fuzz seeds included
+	go test -timeout 60m ./...
+
+test-fhir: ## the FHIR compiler's tests, none skipped
+	go test -count=1 -timeout 15m ./consent/fhir/...
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	@grep -rl --include='*_test.go' --exclude-dir=.cache '^func Fuzz' . | sort | while read -r file; do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$file"); do \
+	    echo "$$(dirname "$$file") $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+	  done; \
+	done
+
+clean: ## remove what was built
+	rm -rf bin $(CACHE)
+
+# The tools live in modules of their own, so that they weigh on nothing else.
+$(BIN)/.lint: tools/lint/go.mod tools/lint/go.sum $(wildcard tools/lint/*/*.go)
+	GOBIN=$(BIN) go -C tools/lint install tool ./...
+	@touch $@
+
+$(BIN)/.proto: tools/proto/go.mod tools/proto/go.sum $(wildcard tools/proto/*.go)
+	GOBIN=$(BIN) go -C tools/proto install tool .
+	@touch $@
