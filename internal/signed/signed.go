@@ -25,7 +25,6 @@ const (
 	Request      = "request"
 	EnrolRequest = "enrol-request"
 	Transaction  = "transaction"
-	Governance   = "governance" // one steward's approval inside a transaction
 )
 
 // ErrSignature reports a signature that does not belong to this key, kind and

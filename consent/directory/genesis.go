@@ -1,0 +1,114 @@
+package directory
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/zkconsent/zkconsent/internal/tlv"
+)
+
+// The bounds of a genesis.
+const (
+	MaxChainID    = 50
+	MaxValidators = 128
+	MaxPower      = 1 << 40
+	MaxTime       = 1<<40 - 1
+
+	// MaxEncodedGenesis bounds the genesis message.
+	MaxEncodedGenesis = MaxEncoded + 64<<10
+)
+
+// Encode returns the canonical genesis message (docs/spec.md §6.1).
+func (g *Genesis) Encode() []byte {
+	e := tlv.NewEncoder("genesis")
+	e.String(1, g.ChainID)
+	e.Uint(2, g.Time)
+	e.List(3, len(g.Validators), func(i int, e *tlv.Encoder) {
+		e.Bytes(1, g.Validators[i].Key)
+		e.Uint(2, g.Validators[i].Power)
+	})
+	e.Bytes(4, g.Directory.Encode())
+	return e.Encoded()
+}
+
+// GenesisHash is SHA-256 of the genesis message: what a ledger is known by.
+func GenesisHash(g *Genesis) [sha256.Size]byte { return sha256.Sum256(g.Encode()) }
+
+// DecodeGenesis reads a genesis message and validates it.
+func DecodeGenesis(b []byte) (*Genesis, error) {
+	r := tlv.NewDecoder("genesis", b, MaxEncodedGenesis)
+	g := &Genesis{
+		ChainID: r.String(1, "chain id", MaxChainID),
+		Time:    r.Uint(2, "time", MaxTime),
+	}
+	r.List(3, "validators", MaxValidators, func(_ int, r *tlv.Decoder) {
+		g.Validators = append(g.Validators, Validator{
+			Key:   ed25519.PublicKey(r.Bytes(1, "key", ed25519.PublicKeySize, ed25519.PublicKeySize)),
+			Power: r.Uint(2, "power", MaxPower),
+		})
+	})
+	dir := r.Bytes(4, "directory", 0, MaxEncoded)
+	if err := r.Done(); err != nil {
+		return nil, err
+	}
+	d, err := DecodeDirectory(dir)
+	if err != nil {
+		return nil, err
+	}
+	g.Directory = *d
+	if err := g.Validate(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Validate reports the first thing that no ledger may start from.
+func (g *Genesis) Validate() error {
+	if reason := chainFault(g.ChainID); reason != "" {
+		return invalid("chain id", "%s", reason)
+	}
+	if g.Time == 0 || g.Time > MaxTime {
+		return invalid("time", "%d is not between 1 and %d", g.Time, uint64(MaxTime))
+	}
+	if n := len(g.Validators); n == 0 || n > MaxValidators {
+		return invalid("validators", "%d, allowed are 1 to %d", n, MaxValidators)
+	}
+	for i, v := range g.Validators {
+		where := fmt.Sprintf("validators[%d]", i)
+		switch {
+		case len(v.Key) != ed25519.PublicKeySize:
+			return invalid(where+".key", "%d bytes, an Ed25519 key has %d", len(v.Key), ed25519.PublicKeySize)
+		case i > 0 && bytes.Compare(g.Validators[i-1].Key, v.Key) >= 0:
+			return invalid(where+".key", "keys must ascend and differ")
+		case v.Power == 0 || v.Power > MaxPower:
+			return invalid(where+".power", "%d is not between 1 and %d", v.Power, uint64(MaxPower))
+		}
+	}
+	if err := g.Directory.Validate(); err != nil {
+		return err
+	}
+	for i, a := range g.Directory.Authorities {
+		where := fmt.Sprintf("authorities[%d]", i)
+		if id := AuthorityID(a.Key); !id.Equal(&a.ID) {
+			return invalid(where+".id", "not the id of the authority's key")
+		}
+		if a.Sequence != 0 || a.Live != 0 {
+			return invalid(where, "a new authority has sequence 0 and no leaves")
+		}
+	}
+	return nil
+}
+
+func chainFault(s string) string {
+	if len(s) == 0 || len(s) > MaxChainID {
+		return fmt.Sprintf("%d bytes, allowed are 1 to %d", len(s), MaxChainID)
+	}
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.') {
+			return fmt.Sprintf("%q is none of a-z, 0-9, '-' and '.'", c)
+		}
+	}
+	return ""
+}
