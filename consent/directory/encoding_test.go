@@ -61,9 +61,9 @@ func sum(b []byte) string { d := sha256.Sum256(b); return hex.EncodeToString(d[:
 
 func TestRefusesInvalidGenesis(t *testing.T) {
 	for _, c := range []struct {
-		name   string
+		name  string
 		spoil func(g *directory.Genesis)
-		where  string
+		where string
 	}{
 		{"no chain id", func(g *directory.Genesis) { g.ChainID = "" }, "chain id"},
 		{"chain id with upper case", func(g *directory.Genesis) { g.ChainID = "Chain" }, "chain id"},
