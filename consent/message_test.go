@@ -41,8 +41,8 @@ func sampleRequest() *consent.Request {
 		Purpose: 1 << 3, Accepted: 2, Categories: 5, QFrom: 1, QTo: consent.MaxTime, Until: 1_790_086_400,
 		Policy: "Share what this claim needs, nothing else.", Schema: []byte("schema"),
 		Trust: consent.TrustList{Name: "insurers", Sequence: 1, Authorities: []fr.Element{field.Uint(3), field.Uint(9)}},
-		Sets: []consent.SetQuestion{{Label: "plan", Mask: 4, Set: consent.ValueSet{Name: "plans", Intervals: []consent.Interval{{Lo: 3, Hi: 5}, {Lo: 9, Hi: math.MaxUint64}}}}},
-		Rule: consent.Once, Context: "claim 1", Opened: 20_000, MaxRootAge: 120, Return: "https://insurer.example.org/answers",
+		Sets:  []consent.SetQuestion{{Label: "plan", Mask: 4, Set: consent.ValueSet{Name: "plans", Intervals: []consent.Interval{{Lo: 3, Hi: 5}, {Lo: 9, Hi: math.MaxUint64}}}}},
+		Rule:  consent.Once, Context: "claim 1", Opened: 20_000, MaxRootAge: 120, Return: "https://insurer.example.org/answers",
 	}
 	for i := range 4 {
 		r.Ranges = append(r.Ranges, consent.RangeQuestion{Label: "age", Range: consent.Range{Mask: 1 << i, Lo: 1, Hi: uint64(i) + 1}})
