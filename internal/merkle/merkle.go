@@ -78,13 +78,16 @@ type Nodes interface {
 }
 
 // Update writes leaves, of which the last one wins where an index recurs, and
-// hashes each inner node above them once. It returns the new root.
+// hashes each inner node above them once. It returns the new root. A leaf
+// beyond the tree's capacity is refused before anything is written.
 func Update(n Nodes, depth int, leaves []Leaf) (fr.Element, error) {
-	dirty := make([]uint64, 0, len(leaves))
 	for _, l := range leaves {
 		if l.Index >= Capacity(depth) {
 			return fr.Element{}, fmt.Errorf("%w: %d", ErrFull, l.Index)
 		}
+	}
+	dirty := make([]uint64, 0, len(leaves))
+	for _, l := range leaves {
 		if err := n.Set(0, l.Index, l.Value); err != nil {
 			return fr.Element{}, err
 		}
