@@ -29,7 +29,6 @@ func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
 // The names of a circuit's files, in the folder [Entry.Folder].
 const (
-	SystemFile       = "system.ccs"
 	ProvingKeyFile   = "proving.key"
 	VerifyingKeyFile = "verifying.key"
 )

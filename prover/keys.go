@@ -1,0 +1,133 @@
+package prover
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"os"
+	"path/filepath"
+
+	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
+	cs "github.com/consensys/gnark/constraint/bn254"
+	"github.com/zkconsent/zkconsent/circuits"
+	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/proof"
+)
+
+// A KeyError reports keys that cannot be used: which circuit's, which file and
+// what to do.
+type KeyError struct {
+	Circuit consent.CircuitID
+	File    string
+	Err     error
+}
+
+func (e *KeyError) Error() string {
+	return fmt.Sprintf("prover: keys of %s: %s: %v", e.Circuit, e.File, e.Err)
+}
+
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// The reasons in a KeyError, beside those of the file system and of package proof.
+var (
+	ErrDigest = errors.New("its SHA-256 is not the manifest's; fetch the keys again or run the setup")
+	ErrSystem = errors.New("made for another constraint system than this program's; fetch keys for this version")
+	ErrFormat = errors.New("not a proving key of this circuit")
+)
+
+// maxProvingKey bounds a proving key's file: about 30 MiB for the largest circuit.
+const maxProvingKey = 1 << 28
+
+// keys is what one circuit needs to prove.
+type keys struct {
+	system    *cs.R1CS
+	proving   *groth16.ProvingKey
+	verifying *proof.VerifyingKey
+}
+
+// loadKeys compiles the circuit and reads its keys. Compiling is as fast as
+// reading the compiled system from disk would be, and shows that keys and
+// program speak of the same constraints.
+//
+// Each file's digest is compared with the manifest's before it is parsed. The
+// proving key's points are not checked to lie in their subgroups again: the
+// digest says that they are the bytes that setup wrote, and a wrong key could
+// at worst make proofs that fail the check before they leave.
+func loadKeys(dir string, e *manifest.Entry) (*keys, error) {
+	id := consent.CircuitID(e.Circuit)
+	fail := func(file string, err error) (*keys, error) { return nil, &KeyError{id, file, err} }
+	compiled, err := circuits.Compile(id)
+	if err != nil {
+		return nil, err
+	}
+	system, ok := compiled.(*cs.R1CS)
+	if !ok {
+		return fail("system", ErrSystem)
+	}
+	digest, err := circuits.Digest(system)
+	if err != nil {
+		return nil, err
+	}
+	if digest != e.System || uint64(system.GetNbPublicVariables()-1) != e.Public {
+		return fail("system", ErrSystem)
+	}
+	folder := filepath.Join(dir, e.Folder())
+	path := filepath.Join(folder, manifest.VerifyingKeyFile)
+	verifying, err := proof.LoadVerifyingKey(path, e.VerifyingKey, int(e.Public))
+	if err != nil {
+		return fail(path, err)
+	}
+	path = filepath.Join(folder, manifest.ProvingKeyFile)
+	proving, err := loadProvingKey(path, e.ProvingKey)
+	if err != nil {
+		return fail(path, err)
+	}
+	if !fits(proving, system) {
+		return fail(path, ErrFormat)
+	}
+	return &keys{system, proving, verifying}, nil
+}
+
+func loadProvingKey(path string, digest manifest.Digest) (*groth16.ProvingKey, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxProvingKey {
+		return nil, ErrFormat
+	}
+	b := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(b) != digest {
+		return nil, ErrDigest
+	}
+	pk := new(groth16.ProvingKey)
+	if n, err := pk.UnsafeReadFrom(bytes.NewReader(b)); err != nil || n != int64(len(b)) {
+		return nil, ErrFormat
+	}
+	return pk, nil
+}
+
+// fits compares a key's sizes with the system's, so that gnark does not index
+// beyond them.
+func fits(pk *groth16.ProvingKey, system *cs.R1CS) bool {
+	internal, secret, public := system.GetNbVariables()
+	wires := internal + secret + public
+	return pk.Domain.Cardinality == 1<<bits.Len(uint(system.GetNbConstraints()-1)) &&
+		len(pk.G1.Z) == int(pk.Domain.Cardinality)-1 &&
+		len(pk.InfinityA) == wires && len(pk.InfinityB) == wires &&
+		len(pk.G1.A) == wires-int(pk.NbInfinityA) &&
+		len(pk.G1.B) == wires-int(pk.NbInfinityB) && len(pk.G2.B) == len(pk.G1.B) &&
+		len(pk.G1.K) == wires-public && len(pk.CommitmentKeys) == 0
+}

@@ -1,0 +1,171 @@
+// Package prover turns a statement and a witness into a proof of 128 bytes
+// (docs/spec.md §9). A wallet runs it itself, or asks a service that does.
+//
+// # Caveats
+//
+// A [Prover] sees a patient's keys ak and nk and the opened records. It keeps
+// none of it, puts none of it into errors, and silences gnark's logger, whose
+// solver prints wire values. It cannot sign: what it proves is worth nothing
+// without the holder's signature. Work inside gnark cannot be interrupted;
+// a context that ends there is honoured a fraction of a second later.
+package prover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
+	cs "github.com/consensys/gnark/constraint/bn254"
+	"github.com/zkconsent/zkconsent/circuits"
+	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/gnarklog"
+	"github.com/zkconsent/zkconsent/internal/proof"
+)
+
+// The errors of Prove. They carry no values: gnark's own errors quote wires,
+// and are dropped.
+var (
+	// ErrNotSatisfied reports a witness that does not prove the statement.
+	ErrNotSatisfied = errors.New("prover: the records do not satisfy the statement")
+	// ErrProving reports a proof that could not be computed although the
+	// witness satisfies the statement.
+	ErrProving = errors.New("prover: the proof could not be computed")
+	// ErrSelfCheck reports a computed proof that does not verify. It was not
+	// given out; the keys or the machine are at fault.
+	ErrSelfCheck = errors.New("prover: the computed proof does not verify")
+)
+
+// Options are what Open can be told beyond its arguments. A nil *Options is
+// the zero Options.
+type Options struct {
+	// Preload lists circuits whose keys Open loads itself, so that damaged
+	// keys are found at start and the first proof does not wait. Others are
+	// loaded when they are first used.
+	Preload []consent.CircuitID
+}
+
+// A Prover holds the keys of the circuits in a manifest. It is safe for use by
+// several goroutines; each proof uses all processors, so callers that want to
+// bound latency bound the number of proofs under way.
+type Prover struct {
+	dir      string
+	circuits map[consent.CircuitID]*circuit
+}
+
+// circuit is one circuit's keys, loaded once.
+type circuit struct {
+	entry manifest.Entry
+	load  sync.Mutex
+	keys  *keys // nil until loaded; a failed load is tried again
+}
+
+// Open returns a prover for the circuits of m, whose keys lie in dir as
+// package setup writes them.
+func Open(dir string, m *manifest.Manifest, o *Options) (*Prover, error) {
+	gnarklog.Off()
+	if o == nil {
+		o = &Options{}
+	}
+	p := &Prover{dir: dir, circuits: map[consent.CircuitID]*circuit{}}
+	for _, e := range m.Entries {
+		id := consent.CircuitID(e.Circuit)
+		if !id.Known() {
+			return nil, &circuits.CircuitError{Circuit: id}
+		}
+		p.circuits[id] = &circuit{entry: e}
+	}
+	for _, id := range o.Preload {
+		if err := p.Load(context.Background(), id); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// Circuits returns the circuits that the prover has an entry for.
+func (p *Prover) Circuits() []consent.CircuitID {
+	var ids []consent.CircuitID
+	for _, id := range consent.Circuits() {
+		if p.circuits[id] != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Load loads a circuit's keys unless they are loaded. The error is a
+// *[KeyError], or *manifest.Error for a circuit without an entry.
+func (p *Prover) Load(ctx context.Context, id consent.CircuitID) error {
+	_, err := p.keysOf(ctx, id)
+	return err
+}
+
+func (p *Prover) keysOf(ctx context.Context, id consent.CircuitID) (*keys, error) {
+	c := p.circuits[id]
+	if c == nil {
+		return nil, &manifest.Error{Circuit: string(id), Reason: "this prover has no keys for it"}
+	}
+	c.load.Lock()
+	defer c.load.Unlock()
+	if c.keys != nil {
+		return c.keys, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	k, err := loadKeys(p.dir, &c.entry)
+	if err != nil {
+		return nil, err
+	}
+	c.keys = k
+	return k, nil
+}
+
+// Prove returns a proof of the statement, after verifying it. It fails with
+// the errors of circuits.Assign, of [Prover.Load], with [ErrNotSatisfied],
+// [ErrProving] or [ErrSelfCheck], or with ctx's, which is looked at before and
+// between the stages.
+func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *circuits.Witness) ([proof.Size]byte, error) {
+	var none [proof.Size]byte
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	inputs, err := s.PublicInputs()
+	if err != nil {
+		return none, err
+	}
+	full, err := circuits.NewWitness(s, w)
+	if err != nil {
+		return none, err
+	}
+	k, err := p.keysOf(ctx, s.Circuit)
+	if err != nil {
+		return none, err
+	}
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	made, err := groth16.Prove(k.system, k.proving, full)
+	if err != nil {
+		var unsatisfied *cs.UnsatisfiedConstraintError
+		if errors.As(err, &unsatisfied) {
+			return none, ErrNotSatisfied
+		}
+		return none, ErrProving
+	}
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	b, err := proof.Encode(made)
+	if err != nil {
+		return none, fmt.Errorf("%w: %w", ErrSelfCheck, err)
+	}
+	// From the bytes, so that what leaves is what was verified.
+	if err := k.verifying.Verify(inputs, b); err != nil {
+		return none, fmt.Errorf("%w: %w", ErrSelfCheck, err)
+	}
+	return b, nil
+}

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package setup
+
+import (
+	"context"
+	"errors"
+)
+
+// lock refuses: without a lock that ends with its process, two setups could
+// write one folder, or a crash could close it for ever.
+func lock(context.Context, string) (func(), error) {
+	return nil, errors.New("setup: no file locks on this system; make the keys on a unix and copy the folder")
+}

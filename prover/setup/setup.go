@@ -1,0 +1,163 @@
+// Package setup makes proving and verifying keys for the circuits (docs/spec.md
+// §9.4, §9.5). It is the only place that runs Groth16's setup.
+//
+// # Caveats
+//
+// [Dev] is a setup by one party: whoever ran it, or reads this process's
+// memory while it runs, can forge proofs for the keys it makes. The entries it
+// writes are marked Development, and a ledger whose members do not all trust
+// one machine must not put them into its directory.
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
+	cs "github.com/consensys/gnark/constraint/bn254"
+	"github.com/zkconsent/zkconsent/circuits"
+	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/gnarklog"
+)
+
+// A Stage is what a setup is doing.
+type Stage string
+
+// The stages of each circuit.
+const (
+	Waiting   Stage = "waiting"   // for another setup in the same folder
+	Compiling Stage = "compiling" // the circuit
+	Checking  Stage = "checking"  // keys that are already there
+	Making    Stage = "making"    // keys; seconds, and not interruptible
+	Writing   Stage = "writing"   // keys to disk
+	Done      Stage = "done"
+)
+
+// Progress reports a stage of one of Total circuits; Number counts from 1.
+type Progress struct {
+	Circuit       consent.CircuitID
+	Stage         Stage
+	Number, Total int
+}
+
+// Dev makes development keys for the circuits ids in dir, and returns the
+// manifest of everything in dir, which it also writes to manifest.json there.
+// Keys that are there already and whole are kept; a circuit that changed has
+// another constraint system and gets new keys beside the old. Setups of
+// several processes in one dir wait for one another. progress may be nil.
+//
+// ctx is looked at between stages. After an error or a crash dir holds only
+// whole files, and a manifest of whole keys.
+func Dev(ctx context.Context, dir string, ids []consent.CircuitID, progress func(Progress)) (*manifest.Manifest, error) {
+	gnarklog.Off()
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("setup: %w", err)
+	}
+	progress(Progress{Stage: Waiting, Total: len(ids)})
+	unlock, err := lock(ctx, filepath.Join(dir, "setup.lock"))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	path := filepath.Join(dir, manifest.FileName)
+	m, err := manifest.Load(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		m, err = &manifest.Manifest{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("setup: %s is damaged; remove the folder to start again: %w", path, err)
+	}
+	for i, id := range ids {
+		report := func(s Stage) error {
+			progress(Progress{id, s, i + 1, len(ids)})
+			return ctx.Err()
+		}
+		entry, err := devCircuit(dir, id, m, report)
+		if err != nil {
+			return nil, fmt.Errorf("setup: %s: %w", id, err)
+		}
+		m.Put(*entry)
+		if _, err := writeBytes(path, m.EncodeJSON()); err != nil {
+			return nil, fmt.Errorf("setup: %w", err)
+		}
+		if err := report(Done); err != nil {
+			return nil, fmt.Errorf("setup: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func devCircuit(dir string, id consent.CircuitID, m *manifest.Manifest, report func(Stage) error) (*manifest.Entry, error) {
+	if err := report(Compiling); err != nil {
+		return nil, err
+	}
+	compiled, err := circuits.Compile(id)
+	if err != nil {
+		return nil, err
+	}
+	system, ok := compiled.(*cs.R1CS)
+	if !ok {
+		return nil, fmt.Errorf("compiled to %T", compiled)
+	}
+	digest, err := circuits.Digest(system)
+	if err != nil {
+		return nil, err
+	}
+	if err := report(Checking); err != nil {
+		return nil, err
+	}
+	if old, err := m.Find(string(id)); err == nil && old.System == digest && whole(dir, old) {
+		return old, nil
+	}
+	if err := report(Making); err != nil {
+		return nil, err
+	}
+	var pk groth16.ProvingKey
+	var vk groth16.VerifyingKey
+	if err := groth16.Setup(system, &pk, &vk); err != nil {
+		return nil, err
+	}
+	if err := report(Writing); err != nil {
+		return nil, err
+	}
+	entry := &manifest.Entry{
+		Circuit:     string(id),
+		Constraints: uint64(system.GetNbConstraints()),
+		Public:      uint64(system.GetNbPublicVariables() - 1), // gnark counts the constant 1
+		System:      digest,
+		Development: true,
+	}
+	folder := filepath.Join(dir, entry.Folder())
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	// The proving key in raw form: four times faster to load, and its digest
+	// is checked before it is.
+	if entry.ProvingKey, err = writeFile(filepath.Join(folder, manifest.ProvingKeyFile), pk.WriteRawTo); err != nil {
+		return nil, err
+	}
+	if entry.VerifyingKey, err = writeFile(filepath.Join(folder, manifest.VerifyingKeyFile), vk.WriteTo); err != nil {
+		return nil, err
+	}
+	return entry, nil
+}
+
+// whole reports whether an entry's files are there and as they were written.
+func whole(dir string, e *manifest.Entry) bool {
+	folder := filepath.Join(dir, e.Folder())
+	pk, err := fileDigest(filepath.Join(folder, manifest.ProvingKeyFile))
+	if err != nil || pk != e.ProvingKey {
+		return false
+	}
+	vk, err := fileDigest(filepath.Join(folder, manifest.VerifyingKeyFile))
+	return err == nil && vk == e.VerifyingKey
+}

@@ -1,0 +1,116 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
+)
+
+var enrol = []consent.CircuitID{consent.Enrol}
+
+func TestDevKeepsWholeKeysAndReplacesDamaged(t *testing.T) {
+	dir := t.TempDir()
+	var stages []Stage
+	record := func(p Progress) { stages = append(stages, p.Stage) }
+	made := func() (n int) {
+		for _, s := range stages {
+			if s == Making {
+				n++
+			}
+		}
+		return n
+	}
+	first, err := Dev(t.Context(), dir, enrol, record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := first.Entries[0]
+	if !e.Development || e.Circuit != string(consent.Enrol) || e.Public != 6 || made() != 1 {
+		t.Fatalf("entry %+v, stages %v", e, stages)
+	}
+	file, err := manifest.Load(filepath.Join(dir, manifest.FileName))
+	if err != nil || file.Entries[0] != e {
+		t.Fatalf("manifest.json says %+v, %v", file, err)
+	}
+	again, err := Dev(t.Context(), dir, enrol, record)
+	if err != nil || again.Entries[0] != e || made() != 1 {
+		t.Fatalf("a second setup made new keys: %+v, %v", again, err)
+	}
+	path := filepath.Join(dir, e.Folder(), manifest.ProvingKeyFile)
+	if err := os.Truncate(path, 100); err != nil {
+		t.Fatal(err)
+	}
+	repaired, err := Dev(t.Context(), dir, enrol, record)
+	if err != nil || made() != 2 || repaired.Entries[0].ProvingKey == e.ProvingKey || !whole(dir, &repaired.Entries[0]) {
+		t.Fatalf("a damaged key was kept: %+v, %v", repaired, err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*", "*.tmp"))
+	if err != nil || len(left) != 0 {
+		t.Fatalf("temporary files left: %v, %v", left, err)
+	}
+}
+
+func TestDevWaitsForAnotherSetup(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	results := make([]*manifest.Manifest, 3)
+	for i := range results {
+		wg.Go(func() {
+			m, err := Dev(t.Context(), dir, enrol, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			results[i] = m
+		})
+	}
+	wg.Wait()
+	for _, m := range results[1:] {
+		if m == nil || results[0] == nil || m.Entries[0] != results[0].Entries[0] {
+			t.Fatal("two setups in one folder made different keys")
+		}
+	}
+}
+
+func TestDevHonoursContext(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Dev(ctx, dir, enrol, nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	unlock, err := lock(t.Context(), filepath.Join(dir, "setup.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := Dev(ctx, dir, enrol, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v while the folder is locked", err)
+	}
+}
+
+func TestDevRefusesDamagedManifest(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, manifest.FileName), []byte(`{"version":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var bad *manifest.Error
+	if _, err := Dev(t.Context(), dir, enrol, nil); !errors.As(err, &bad) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestDevRefusesUnknownCircuit(t *testing.T) {
+	if _, err := Dev(t.Context(), t.TempDir(), []consent.CircuitID{"claim/narrow/groth16"}, nil); err == nil {
+		t.Fatal("no error")
+	}
+}
