@@ -1,0 +1,144 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/consent/directory"
+)
+
+// ErrStaleHead reports that the newest verified head is too far from this
+// machine's clock to decide anything: the node is frozen or lies, or one of
+// the clocks is wrong.
+var ErrStaleHead = errors.New("verifier: the newest verified head is not fresh; sync with a live node and compare the clocks")
+
+// A ledgerView is the verifier's copy of what it needs of the ledger, always
+// at a head that signs all of it.
+type ledgerView struct {
+	src     RootSource
+	genesis [32]byte
+	now     func() time.Time
+
+	mu        sync.Mutex // held through a refresh, so that heads only advance
+	head      *directory.Head
+	dir       *directory.Directory
+	epochs    []directory.Epoch // append-only
+	epochLog  *treeLog
+	withdrawn *withdrawals
+}
+
+func newLedgerView(c *Config) *ledgerView {
+	return &ledgerView{src: c.Roots, genesis: c.Genesis, now: c.Now, epochLog: newTreeLog(true), withdrawn: newWithdrawals(c.WatchTags)}
+}
+
+// A sight is the ledger at one head. It does not change.
+type sight struct {
+	head      *directory.Head
+	dir       *directory.Directory
+	epochs    []directory.Epoch
+	view      *ledgerView
+	withdrawn *withdrawals
+}
+
+// look takes the newest head, brings the copies of the logs up to it, and
+// demands that it is fresh.
+func (l *ledgerView) look(ctx context.Context) (*sight, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	head, dir, err := l.src.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("verifier: newest head: %w", err)
+	}
+	if err := l.fresh(head, dir); err != nil {
+		return nil, err
+	}
+	if err := l.follow(ctx, head, dir); err != nil {
+		return nil, err
+	}
+	return &sight{head: head, dir: dir, epochs: l.epochs, view: l, withdrawn: l.withdrawn}, nil
+}
+
+// fresh checks a head on its own: its ledger, its directory, its age.
+func (l *ledgerView) fresh(head *directory.Head, dir *directory.Directory) error {
+	switch {
+	case head == nil || dir == nil:
+		return fmt.Errorf("%w: no head or no directory", ErrSource)
+	case head.State.Genesis != l.genesis:
+		return fmt.Errorf("%w: the head is another ledger's", ErrSource)
+	case dir.Digest() != head.State.Directory:
+		return fmt.Errorf("%w: the directory is not the head's", ErrSource)
+	}
+	now, at := l.now().Unix(), int64(head.Time)
+	if at > now+int64(consent.ClockSkew/time.Second) {
+		return fmt.Errorf("%w: it is %d s ahead of this clock", ErrStaleHead, at-now)
+	}
+	if now-at > int64(min(dir.Parameters.MaxHeadAge, uint64(consent.MaxTime))) {
+		return fmt.Errorf("%w: it is %d s old, allowed are %d", ErrStaleHead, now-at, dir.Parameters.MaxHeadAge)
+	}
+	return nil
+}
+
+// follow extends both logs to the head. l.mu is held.
+func (l *ledgerView) follow(ctx context.Context, head *directory.Head, dir *directory.Directory) error {
+	s := &head.State
+	if l.head != nil && (head.Height < l.head.Height || head.Time < l.head.Time) ||
+		s.Epochs.Count < l.epochLog.size() || s.Withdrawals.Count < l.withdrawn.log.size() {
+		return fmt.Errorf("%w: the head went back", ErrSource)
+	}
+	var fetched []directory.Epoch
+	var raw [][]byte
+	for next := l.epochLog.size(); next < s.Epochs.Count; next = l.epochLog.size() + uint64(len(fetched)) {
+		page, err := l.src.Epochs(ctx, next, s.Epochs.Count)
+		if err != nil {
+			return fmt.Errorf("verifier: epochs from %d: %w", next, err)
+		}
+		if len(page) == 0 || uint64(len(page)) > s.Epochs.Count-next {
+			return fmt.Errorf("%w: %d epochs from %d to %d", ErrSource, len(page), next, s.Epochs.Count)
+		}
+		for i, e := range page {
+			if e.Number != next+uint64(i) {
+				return fmt.Errorf("%w: epoch %d stands where %d belongs", ErrSource, e.Number, next+uint64(i))
+			}
+			raw = append(raw, e.Encode())
+		}
+		fetched = append(fetched, page...)
+	}
+	if err := l.epochLog.extend(raw, s.Epochs.Root); err != nil {
+		return err
+	}
+	l.epochs = append(l.epochs, fetched...)
+	if err := l.withdrawn.extend(ctx, l.src, s.Withdrawals.Count, s.Withdrawals.Root); err != nil {
+		return err
+	}
+	l.head, l.dir = head, dir
+	return nil
+}
+
+// epoch finds an epoch and its successor, which is nil for the newest one.
+func (s *sight) epoch(number uint64) (e directory.Epoch, successor *directory.Epoch, ok bool) {
+	n := uint64(len(s.epochs))
+	if number >= n {
+		return directory.Epoch{}, nil, false
+	}
+	if number+1 < n {
+		successor = &s.epochs[number+1]
+	}
+	return s.epochs[number], successor, true
+}
+
+// inclusion proves an epoch under the sight's head. The log may have grown
+// since, so the proof is made for the sight's size.
+func (s *sight) inclusion(number uint64) ([][]byte, error) {
+	s.view.mu.Lock()
+	defer s.view.mu.Unlock()
+	return s.view.epochLog.inclusion(number, uint64(len(s.epochs)))
+}
+
+// aged tells whether an epoch was replaced more than limit seconds ago.
+func aged(successor *directory.Epoch, now consent.Time, limit uint64) bool {
+	return successor != nil && uint64(now) > successor.ClosedAt && uint64(now)-successor.ClosedAt > limit
+}

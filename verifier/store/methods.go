@@ -1,0 +1,146 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/verifier"
+)
+
+// AddRequest implements verifier.Requests. An id that is already there is an error.
+func (s *Store) AddRequest(ctx context.Context, a verifier.Asked) error {
+	return s.inTransaction(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO requests ("+requestColumns+") VALUES (?, ?, ?, ?)",
+			a.ID[:], int64(a.Expires), a.Signed, sumRequest(&a))
+		return err
+	})
+}
+
+// Request implements verifier.Requests.
+func (s *Store) Request(ctx context.Context, id [16]byte) (verifier.Asked, error) {
+	a, err := scanRequest(s.read.QueryRowContext(ctx, "SELECT "+requestColumns+" FROM requests WHERE id = ?", id[:]))
+	return a, missing(err)
+}
+
+// Answer implements verifier.Answers.
+func (s *Store) Answer(ctx context.Context, request [16]byte) (verifier.Answer, error) {
+	a, err := scanAnswer(s.read.QueryRowContext(ctx, "SELECT "+answerColumns+recordColumn+" FROM answers WHERE request = ?", request[:]), true)
+	return a, missing(err)
+}
+
+// Spent implements verifier.Answers.
+func (s *Store) Spent(ctx context.Context, scope, nullifier fr.Element) (bool, error) {
+	spent, err := spentIn(ctx, s.read, scope, nullifier)
+	return spent, wrap(err)
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func spentIn(ctx context.Context, q querier, scope, nullifier fr.Element) (bool, error) {
+	sc, n := scope.Bytes(), nullifier.Bytes()
+	var check []byte
+	err := q.QueryRowContext(ctx, "SELECT sum FROM spent WHERE scope = ? AND nullifier = ?", sc[:], n[:]).Scan(&check)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err == nil && !bytes.Equal(check, sumSpent(sc[:], n[:])):
+		return true, fmt.Errorf("%w: a spent nullifier", ErrDamaged)
+	}
+	return err == nil, err
+}
+
+// Accept implements verifier.Answers. The write transaction begins by taking
+// the file's write lock, so of two calls with one nullifier one sees the other.
+func (s *Store) Accept(ctx context.Context, a verifier.Answer) error {
+	return s.inTransaction(ctx, func(tx *sql.Tx) error {
+		if _, err := scanRequest(tx.QueryRowContext(ctx, "SELECT "+requestColumns+" FROM requests WHERE id = ?", a.Request[:])); err != nil {
+			return missing(err)
+		}
+		var n int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM answers WHERE request = ?", a.Request[:]).Scan(&n); err != nil {
+			return err
+		}
+		if n != 0 {
+			return verifier.ErrAnswered
+		}
+		scope, nullifier, watch := a.Scope.Bytes(), a.Nullifier.Bytes(), a.Watch.Bytes()
+		if a.Rule == consent.Once {
+			spent, err := spentIn(ctx, tx, a.Scope, a.Nullifier)
+			if err != nil {
+				return err
+			}
+			if spent {
+				return verifier.ErrSpent
+			}
+			if _, err := tx.ExecContext(ctx, "INSERT INTO spent (scope, nullifier, sum) VALUES (?, ?, ?)",
+				scope[:], nullifier[:], sumSpent(scope[:], nullifier[:])); err != nil {
+				return err
+			}
+		}
+		recorded := sha256.Sum256(a.Record)
+		_, err := tx.ExecContext(ctx, "INSERT INTO answers ("+answerColumns+recordColumn+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			a.Request[:], a.Digest[:], string(a.Rule), scope[:], nullifier[:], watch[:], int64(a.Until), recorded[:], sumAnswer(&a, recorded[:]), a.Record)
+		return err
+	})
+}
+
+// Standing implements verifier.Records.
+func (s *Store) Standing(ctx context.Context, now consent.Time, after *[16]byte, limit int) ([]verifier.Answer, error) {
+	from := []byte{}
+	if after != nil {
+		from = after[:]
+	}
+	rows, err := s.read.QueryContext(ctx, "SELECT "+answerColumns+" FROM answers WHERE rule <> 'none' AND until >= ? AND request > ? ORDER BY request LIMIT ?",
+		int64(now), from, limit)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	defer rows.Close()
+	var out []verifier.Answer
+	for rows.Next() {
+		a, err := scanAnswer(rows, false)
+		if err != nil {
+			return nil, wrap(err)
+		}
+		out = append(out, a)
+	}
+	return out, wrap(rows.Err())
+}
+
+// Purge implements verifier.Records.
+func (s *Store) Purge(ctx context.Context, before consent.Time) (purged int, err error) {
+	err = s.inTransaction(ctx, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, `DELETE FROM answers WHERE until < ?1
+			AND request IN (SELECT id FROM requests WHERE expires < ?1)`, int64(before))
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return err
+		}
+		purged = int(n)
+		_, err = tx.ExecContext(ctx, "DELETE FROM requests WHERE expires < ? AND id NOT IN (SELECT request FROM answers)", int64(before))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return purged, nil
+}
+
+// missing turns SQL's word for an absent row into the verifier's.
+func missing(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return verifier.ErrNotFound
+	}
+	return wrap(err)
+}

@@ -1,0 +1,205 @@
+package verifier
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/presented"
+)
+
+// Verify decides a presentation, in the order of docs/spec.md §10.4. The same
+// bytes again get the stored verdict, and nothing is written; only an accepted
+// presentation is the answer to its request, so junk burns none.
+//
+// An error means that nothing could be decided, and the verdict is denied: it
+// wraps ErrStaleHead, ErrSource, the context's error, or what the store or the
+// root source reported.
+func (v *Verifier) Verify(ctx context.Context, presentation []byte) (Verdict, error) {
+	verdict, err := v.verify(ctx, presentation)
+	if err != nil {
+		verdict.Accepted = false
+		verdict.Reason = Undecided
+		if errors.Is(err, ErrStaleHead) {
+			verdict.Reason = StaleHead
+		}
+	}
+	v.counts.add(verdict)
+	return verdict, err
+}
+
+func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
+	now := v.c.Now()
+	verdict := Verdict{At: consent.Time(max(now.Unix(), 0)), Digest: sha256.Sum256(raw)}
+	deny := func(reason Reason) (Verdict, error) {
+		verdict.Reason = reason
+		return verdict, nil
+	}
+
+	p, err := consent.DecodePresentation(raw)
+	if err != nil {
+		return deny(Malformed)
+	}
+	verdict.RequestID = p.Request
+
+	asked, r, err := v.asked(ctx, p.Request)
+	if errors.Is(err, ErrNotFound) {
+		return deny(UnknownRequest)
+	}
+	if err != nil {
+		return verdict, err
+	}
+	if verdict.At > r.Expires+consent.Time(consent.ClockSkew/time.Second) {
+		return deny(Expired)
+	}
+
+	switch answer, err := v.c.Store.Answer(ctx, p.Request); {
+	case err == nil && answer.Digest == verdict.Digest:
+		return storedVerdict(answer)
+	case err == nil:
+		return deny(AlreadyAnswered)
+	case !errors.Is(err, ErrNotFound):
+		return verdict, fmt.Errorf("verifier: looking for an answer: %w", err)
+	}
+
+	s, err := v.ledger.look(ctx)
+	if err != nil {
+		return verdict, err
+	}
+	if _, err := asked.Validate(v.view(s.dir, now)); err != nil {
+		return deny(InvalidRequest)
+	}
+	key := v.c.Keys[r.Manifest]
+	if key == nil {
+		return verdict, fmt.Errorf("verifier: no verifying key for %s under manifest %x", r.Circuit, r.Manifest[:8])
+	}
+
+	epoch, successor, ok := s.epoch(p.Epoch)
+	if !ok {
+		return deny(UnknownEpoch)
+	}
+	if aged(successor, verdict.At, r.MaxRootAge) {
+		return deny(StaleEpoch)
+	}
+
+	scope := r.Scope(p.Rk)
+	if scope.IsZero() {
+		return deny(InvalidRequest)
+	}
+	if r.Circuit.ProvesConsent() {
+		_, withdrawn, err := s.withdrawn.find(ctx, scope, p.Watch, r.Rule != consent.None)
+		if err != nil {
+			return verdict, err
+		}
+		if withdrawn {
+			return deny(Withdrawn)
+		}
+	} else if !p.Watch.IsZero() {
+		return deny(Malformed)
+	}
+
+	if r.Rule == consent.Once {
+		spent, err := v.c.Store.Spent(ctx, scope, p.Nullifier)
+		if err != nil {
+			return verdict, fmt.Errorf("verifier: looking for the nullifier: %w", err)
+		}
+		if spent {
+			return deny(NullifierSpent)
+		}
+	}
+
+	err = presented.Check(key, presented.Shown{Rk: p.Rk, Proof: p.Proof, Signature: p.Signature},
+		func(x, y fr.Element) (*consent.Statement, error) {
+			return r.Statement(consent.Presented{Root: epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y})
+		})
+	if reason, bad := faults(err); bad {
+		return deny(reason)
+	}
+	if err != nil {
+		return verdict, fmt.Errorf("verifier: %w", err)
+	}
+
+	verdict.accept(r, p, s.dir)
+	record, err := s.record(asked, p, verdict)
+	if err == nil {
+		err = v.c.Store.Accept(ctx, Answer{
+			Request: p.Request, Digest: verdict.Digest, Rule: r.Rule, Scope: scope,
+			Nullifier: p.Nullifier, Watch: p.Watch, Until: r.Until, Record: record,
+		})
+	}
+	switch {
+	case err == nil:
+		return verdict, nil
+	case errors.Is(err, ErrAnswered):
+		return v.overtaken(ctx, verdict)
+	case errors.Is(err, ErrSpent):
+		return denied(verdict, NullifierSpent), nil
+	}
+	return denied(verdict, Undecided), fmt.Errorf("verifier: keeping the answer: %w", err)
+}
+
+// asked finds a request of this verifier, on this ledger.
+func (v *Verifier) asked(ctx context.Context, id [16]byte) (*consent.SignedRequest, *consent.Request, error) {
+	a, err := v.c.Store.Request(ctx, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("verifier: looking for the request: %w", err)
+	}
+	s, err := consent.DecodeSignedRequest(a.Signed)
+	if err != nil {
+		return nil, nil, fmt.Errorf("verifier: the stored request is damaged: %w", err)
+	}
+	r := s.Request
+	if r.ID != id {
+		return nil, nil, errors.New("verifier: the stored request is damaged: it has another id")
+	}
+	if !r.Signer.Equal(&v.c.ID) || r.Genesis != v.c.Genesis {
+		return nil, nil, fmt.Errorf("%w: the request is another verifier's or another ledger's", ErrNotFound)
+	}
+	return s, r, nil
+}
+
+// overtaken resolves a race with another call that answered the request first.
+func (v *Verifier) overtaken(ctx context.Context, verdict Verdict) (Verdict, error) {
+	answer, err := v.c.Store.Answer(ctx, verdict.RequestID)
+	if err != nil {
+		return denied(verdict, Undecided), fmt.Errorf("verifier: looking for an answer: %w", err)
+	}
+	if answer.Digest == verdict.Digest {
+		return storedVerdict(answer)
+	}
+	return denied(verdict, AlreadyAnswered), nil
+}
+
+// storedVerdict is the verdict in an answer's record.
+func storedVerdict(a Answer) (Verdict, error) {
+	r, err := DecodeRecord(a.Record)
+	if err != nil {
+		return Verdict{RequestID: a.Request, Digest: a.Digest}, fmt.Errorf("verifier: the stored record is damaged: %w", err)
+	}
+	if r.Verdict.RequestID != a.Request || r.Verdict.Digest != a.Digest {
+		return Verdict{RequestID: a.Request, Digest: a.Digest}, errors.New("verifier: the stored record is damaged: it is another answer's")
+	}
+	return r.Verdict, nil
+}
+
+// denied is what is left of a verdict that could not be kept.
+func denied(v Verdict, reason Reason) Verdict {
+	return Verdict{Reason: reason, RequestID: v.RequestID, Digest: v.Digest, At: v.At}
+}
+
+// faults maps what is wrong with a presentation to its reason.
+func faults(err error) (Reason, bool) {
+	switch {
+	case errors.Is(err, presented.ErrKey):
+		return BadKey, true
+	case errors.Is(err, presented.ErrSignature):
+		return BadSignature, true
+	case errors.Is(err, presented.ErrProof):
+		return BadProof, true
+	}
+	return "", false
+}
