@@ -1,0 +1,112 @@
+package registry
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry/transaction"
+)
+
+// A Block is what consensus decided.
+type Block struct {
+	Height uint64 // from 1, without gaps
+	Time   uint64 // unix seconds, never below the last block's
+	Txs    [][]byte
+}
+
+// Applied is what a block did.
+type Applied struct {
+	AppHash [sha256.Size]byte    // of the state after the block
+	Results []transaction.Result // of its transactions, in their order
+}
+
+// Apply executes the next block and stages it: nothing is visible or durable
+// before [State.Commit]. Staging another block drops the one before it.
+func (s *State) Apply(b Block) (*Applied, error) {
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	if s.broken {
+		return nil, ErrBroken
+	}
+	cur, err := s.now()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case b.Height != cur.height+1:
+		return nil, fmt.Errorf("%w: %d after %d", ErrHeight, b.Height, cur.height)
+	case b.Time < cur.time || b.Time > directory.MaxTime:
+		return nil, fmt.Errorf("%w: %d after %d", ErrTime, b.Time, cur.time)
+	}
+	s.dropStaged()
+	st := &staging{frame: cur.clone(), batch: s.db.NewIndexedBatch()}
+	out, err := st.run(b)
+	if err != nil {
+		st.batch.Close()
+		return nil, fmt.Errorf("registry: block %d: %w", b.Height, err)
+	}
+	s.staged = st
+	return out, nil
+}
+
+func (st *staging) run(b Block) (*Applied, error) {
+	st.height, st.time = b.Height, b.Time
+	if err := st.forget(); err != nil {
+		return nil, err
+	}
+	out := &Applied{Results: make([]transaction.Result, len(b.Txs))}
+	executed := false
+	for i, raw := range b.Txs {
+		r, err := st.execute(raw)
+		if err != nil {
+			return nil, err
+		}
+		r.Height = b.Height
+		out.Results[i] = r
+		executed = executed || r.Code == transaction.Executed
+	}
+	p := st.dir.Parameters
+	if b.Time >= st.lastClose+p.Epoch || p.EveryBlock && executed {
+		if err := st.closeEpoch(); err != nil {
+			return nil, err
+		}
+	}
+	if err := st.seal(); err != nil {
+		return nil, err
+	}
+	out.AppHash = st.appHash()
+	return out, nil
+}
+
+// Commit makes the staged block durable: one batch, synced. When it returns
+// nil, the block survives any crash.
+func (s *State) Commit() error {
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	if s.broken {
+		return ErrBroken
+	}
+	st := s.staged
+	if st == nil {
+		return ErrNotStaged
+	}
+	s.staged = nil
+	if err := st.batch.Commit(pebble.Sync); err != nil {
+		// Whether it reached the disk is unknown until the store is read again.
+		s.broken = true
+		return fmt.Errorf("registry: block %d: %w", st.height, err)
+	}
+	s.mu.Lock()
+	s.cur = st.frame
+	s.mu.Unlock()
+	return st.batch.Close()
+}
+
+func (s *State) dropStaged() {
+	if s.staged != nil {
+		s.staged.batch.Close()
+		s.staged = nil
+	}
+}

@@ -1,0 +1,124 @@
+package registry
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/field"
+	"github.com/zkconsent/zkconsent/internal/merkle"
+	"github.com/zkconsent/zkconsent/registry/journal"
+)
+
+// closeEpoch takes the entries of the record log since the last close into the
+// tree and appends the epoch. An idle epoch closes too, so that the age of a
+// root says something.
+func (st *staging) closeEpoch() error {
+	leaves, live, err := st.pending()
+	if err != nil {
+		return err
+	}
+	if len(leaves) > 0 {
+		if st.state.Root, err = merkle.Update(&nodes{st: st, cache: map[nodeID]fr.Element{}}, journal.Depth, leaves); err != nil {
+			return err
+		}
+		if err := st.countLive(live); err != nil {
+			return err
+		}
+	}
+	st.closed = st.logs[journal.Records].Count()
+	st.lastClose = st.time
+	st.state.Epoch++
+	e := directory.Epoch{
+		Number:      st.state.Epoch,
+		Root:        st.state.Root,
+		Records:     st.closed,
+		Withdrawals: st.logs[journal.Withdrawals].Count(),
+		ClosedAt:    st.time,
+	}
+	return st.append(journal.Epochs, e.Encode())
+}
+
+// pending reads the leaves that changed since the last close, and by how much
+// each authority's count of live leaves changes. A revocation always follows
+// its commit in the log, so the last value of an index is the final one.
+func (st *staging) pending() (leaves []merkle.Leaf, live map[fr.Element]int64, err error) {
+	live = map[fr.Element]int64{}
+	for n := st.closed; n < st.logs[journal.Records].Count(); n++ {
+		b, err := get(st.batch, logKey(journal.Records, n))
+		if err != nil {
+			return nil, nil, err
+		}
+		r, err := journal.DecodeRecord(b)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !r.Revoked {
+			leaves = append(leaves, merkle.Leaf{Index: r.Index, Value: r.Leaf})
+			live[r.Authority]++
+			continue
+		}
+		p, err := st.placed(r.Index)
+		if err != nil {
+			return nil, nil, err
+		}
+		leaves = append(leaves, merkle.Leaf{Index: r.Index})
+		live[p.Authority]--
+	}
+	return leaves, live, nil
+}
+
+// countLive writes the counts into the directory. Each authority is changed on
+// its own, so the map's order does not matter.
+func (st *staging) countLive(live map[fr.Element]int64) error {
+	d := *st.dir
+	d.Authorities = slices.Clone(d.Authorities)
+	changed := false
+	for i := range d.Authorities {
+		if by := live[d.Authorities[i].ID]; by != 0 {
+			d.Authorities[i].Live = uint64(int64(d.Authorities[i].Live) + by)
+			changed = true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return st.setDirectory(&d)
+}
+
+type nodeID struct {
+	height int
+	index  uint64
+}
+
+// nodes is the tree's face towards the store, for one update.
+type nodes struct {
+	st    *staging
+	cache map[nodeID]fr.Element
+}
+
+func (n *nodes) Get(height int, index uint64) (fr.Element, error) {
+	if v, ok := n.cache[nodeID{height, index}]; ok {
+		return v, nil
+	}
+	b, err := get(n.st.batch, nodeKey(height, index))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return merkle.Empty(height), nil
+	}
+	if err != nil {
+		return fr.Element{}, err
+	}
+	v, err := field.Parse(b)
+	if err != nil {
+		return v, damaged("tree node", "%v", err)
+	}
+	return v, nil
+}
+
+func (n *nodes) Set(height int, index uint64, v fr.Element) error {
+	n.cache[nodeID{height, index}] = v
+	b := v.Bytes()
+	return n.st.set(nodeKey(height, index), b[:])
+}

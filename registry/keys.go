@@ -1,0 +1,61 @@
+package registry
+
+import (
+	"encoding/binary"
+
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/internal/field"
+	"github.com/zkconsent/zkconsent/registry/journal"
+)
+
+// The first byte of a key says what it is. [State.Check] knows each of them
+// and refuses a store that holds any other.
+const (
+	keyMeta       = 'm' // alone
+	keyGenesis    = 'g' // alone
+	keyDirectory  = 'd' // alone
+	keyRecord     = 'r' // position in the record log
+	keyWithdrawal = 'w' // position in the withdrawal log
+	keyEpoch      = 'e' // position in the epoch log
+	keyLeaf       = 'i' // index: kind, revoked, authority, lock, leaf
+	keyLock       = 'l' // authority, lock: index
+	keyCommitment = 'c' // authority, cm: index
+	keySecret     = 'v' // v: position in the withdrawal log
+	keyNode       = 'n' // height, index: node
+	keyQuota      = 'q' // class, authority: epoch, used
+	keyExecuted   = 'x' // expiry, digest: 1
+)
+
+func logKey(k journal.Kind, position uint64) []byte {
+	prefix := [...]byte{journal.Records: keyRecord, journal.Withdrawals: keyWithdrawal, journal.Epochs: keyEpoch}[k]
+	return numberKey(prefix, position)
+}
+
+func numberKey(prefix byte, n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefix}, n)
+}
+
+func elementKey(prefix byte, es ...fr.Element) []byte {
+	k := make([]byte, 1, 1+len(es)*field.Size)
+	k[0] = prefix
+	for _, e := range es {
+		b := e.Bytes()
+		k = append(k, b[:]...)
+	}
+	return k
+}
+
+func nodeKey(height int, index uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{keyNode, byte(height)}, index)
+}
+
+func quotaKey(class byte, authority fr.Element) []byte {
+	b := authority.Bytes()
+	return append([]byte{keyQuota, class}, b[:]...)
+}
+
+func executedKey(expiry uint64, digest [32]byte) []byte {
+	return append(numberKey(keyExecuted, expiry), digest[:]...)
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

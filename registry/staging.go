@@ -1,0 +1,94 @@
+package registry
+
+import (
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/zkconsent/zkconsent/registry/journal"
+)
+
+// A staging is a block in the making: its frame, and the batch that holds all
+// that it writes. Reads go through the batch, so a block sees its own writes.
+type staging struct {
+	*frame
+	batch *pebble.Batch
+}
+
+// has reports whether a key is set.
+func (st *staging) has(key []byte) (bool, error) { return has(st.batch, key) }
+
+func has(r pebble.Reader, key []byte) (bool, error) {
+	_, closer, err := r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, closer.Close()
+}
+
+func (st *staging) set(key, value []byte) error { return st.batch.Set(key, value, nil) }
+
+// append adds an entry to a log.
+func (st *staging) append(k journal.Kind, entry []byte) error {
+	a := st.logs[k]
+	if err := st.set(logKey(k, a.Count()), entry); err != nil {
+		return err
+	}
+	return a.Append(entry)
+}
+
+// setAux writes an entry of those that the checksum covers. old is the value
+// it replaces, nil for none.
+func (st *staging) setAux(key, old, value []byte) error {
+	if old != nil {
+		st.aux.toggle(key, old)
+	}
+	if value == nil {
+		return st.batch.Delete(key, nil)
+	}
+	st.aux.toggle(key, value)
+	return st.set(key, value)
+}
+
+// seal brings the state message up to date with the logs and writes the frame.
+func (st *staging) seal() (err error) {
+	for _, k := range journal.Kinds() {
+		l, err := st.logs[k].Log()
+		if err != nil {
+			return err
+		}
+		switch k {
+		case journal.Records:
+			st.state.Records = l
+		case journal.Withdrawals:
+			st.state.Withdrawals = l
+		case journal.Epochs:
+			st.state.Epochs = l
+		}
+	}
+	return st.set([]byte{keyMeta}, st.frame.encode())
+}
+
+// forget drops what the replay set need not remember any more: transactions
+// whose last height has passed are refused for that.
+func (st *staging) forget() error {
+	it, err := st.batch.NewIter(&pebble.IterOptions{LowerBound: []byte{keyExecuted}, UpperBound: numberKey(keyExecuted, st.height)})
+	if err != nil {
+		return err
+	}
+	var keys [][]byte
+	for it.First(); it.Valid(); it.Next() {
+		keys = append(keys, append([]byte(nil), it.Key()...))
+	}
+	if err := it.Close(); err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if err := st.setAux(k, []byte{1}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package registry
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/zkconsent/zkconsent/consent/directory"
+)
+
+// Errors of a [State].
+var (
+	ErrNoGenesis  = errors.New("registry: the state has no genesis yet: initialise it first")
+	ErrGenesis    = errors.New("registry: the state belongs to another genesis")
+	ErrHeight     = errors.New("registry: not the next block")
+	ErrTime       = errors.New("registry: block time runs backwards or is out of bounds")
+	ErrNotStaged  = errors.New("registry: no block is staged")
+	ErrBroken     = errors.New("registry: an earlier write failed; close the state and open it again")
+	ErrRange      = errors.New("registry: no such range of this log")
+	errClosed     = errors.New("registry: the state is closed")
+	errBadOptions = errors.New("registry: Options is nil")
+)
+
+// Options configure a [State].
+type Options struct {
+	FS       vfs.FS       // the file system; nil means the operating system's
+	Logger   *slog.Logger // for the store's own trouble; nil means none
+	ReadOnly bool         // for Check beside a stopped node; Apply is refused
+}
+
+// A State is the ledger's state on disk. Its methods are safe for concurrent
+// use; Apply and Commit are for one caller, the consensus engine.
+type State struct {
+	db *pebble.DB
+
+	apply  sync.Mutex // held by Apply and Commit
+	staged *staging
+	broken bool
+
+	mu     sync.RWMutex // guards what follows
+	cur    *frame       // the newest committed block; nil before genesis
+	closed bool
+}
+
+// A frame is what is kept in memory of the state after a block. A committed
+// frame is never changed: staging works on a copy.
+type frame struct {
+	height    uint64
+	time      uint64 // unix seconds of the block
+	lastClose uint64 // unix seconds of the newest epoch's close
+	closed    uint64 // entries of the record log that the newest epoch includes
+	next      uint64 // index of the next leaf
+	state     directory.State
+	logs      logs
+	dir       *directory.Directory
+	dirBytes  []byte
+	genesis   []byte   // the genesis message
+	aux       checksum // of quotas and the replay set, which no log can restore
+}
+
+// Open opens or creates the state in dir.
+func Open(dir string, o *Options) (*State, error) {
+	if o == nil {
+		return nil, errBadOptions
+	}
+	fs := o.FS
+	if fs == nil {
+		fs = vfs.Default
+	}
+	db, err := openStore(dir, fs, o)
+	if err != nil {
+		return nil, fmt.Errorf("registry: opening %s: %w", dir, err)
+	}
+	s := &State{db: db}
+	if s.cur, err = loadFrame(db); err != nil {
+		return nil, errors.Join(fmt.Errorf("registry: opening %s: %w", dir, err), db.Close())
+	}
+	return s, nil
+}
+
+// openStore turns a panic of the store, which is how it reports some damaged
+// files, into an error.
+func openStore(dir string, fs vfs.FS, o *Options) (db *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("damaged store: %v", r)
+		}
+	}()
+	return pebble.Open(dir, &pebble.Options{
+		FS:                 fs,
+		ReadOnly:           o.ReadOnly,
+		Logger:             storeLogger{o.Logger},
+		FormatMajorVersion: pebble.FormatNewest, // its WAL tells a torn tail from a damaged middle
+		MemTableSize:       16 << 20,
+	})
+}
+
+// Close closes the state. A staged block is dropped.
+func (s *State) Close() error {
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.dropStaged()
+	return s.db.Close()
+}
+
+// now returns the newest committed frame.
+func (s *State) now() (*frame, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.current()
+}
+
+// current is now for a caller that holds mu. Whoever reads the store holds it
+// until the end, so that Close waits for reads.
+func (s *State) current() (*frame, error) {
+	switch {
+	case s.closed:
+		return nil, errClosed
+	case s.cur == nil:
+		return nil, ErrNoGenesis
+	}
+	return s.cur, nil
+}
+
+// appHash is what the next header signs.
+func (f *frame) appHash() [sha256.Size]byte { return f.state.Digest() }
+
+// storeLogger keeps the store quiet, and turns its fatal errors, after which
+// it must not go on, into a panic instead of an exit of the process.
+type storeLogger struct{ l *slog.Logger }
+
+func (storeLogger) Infof(string, ...any) {}
+
+func (s storeLogger) Errorf(format string, args ...any) {
+	if s.l != nil {
+		s.l.Error("registry store", "err", fmt.Sprintf(format, args...))
+	}
+}
+
+func (storeLogger) Fatalf(format string, args ...any) {
+	panic("registry: store: " + fmt.Sprintf(format, args...))
+}

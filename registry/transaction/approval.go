@@ -1,0 +1,82 @@
+package transaction
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/internal/field"
+	"github.com/zkconsent/zkconsent/internal/signed"
+)
+
+const (
+	maxApprovals = 64
+	approvalSize = field.Size + signed.Size
+	maxSignature = maxApprovals * approvalSize
+)
+
+// An Approval is one steward's signature of a set-authority transaction.
+type Approval struct {
+	Steward   fr.Element
+	Signature []byte
+}
+
+// ErrApprovals reports a run of approvals that is not canonical.
+var ErrApprovals = errors.New("transaction: approvals are 1 to 64 times (steward id, signature), ids ascending")
+
+// Approvals reads the approvals out of the signature field.
+func (t *Transaction) Approvals() ([]Approval, error) {
+	n := len(t.Signature) / approvalSize
+	if n == 0 || n > maxApprovals || len(t.Signature)%approvalSize != 0 {
+		return nil, ErrApprovals
+	}
+	out := make([]Approval, n)
+	for i := range out {
+		b := t.Signature[i*approvalSize : (i+1)*approvalSize]
+		id, err := field.Parse(b[:field.Size])
+		// Ascending ids leave no room for one steward who approves twice.
+		if err != nil || i > 0 && id.Cmp(&out[i-1].Steward) <= 0 {
+			return nil, ErrApprovals
+		}
+		out[i] = Approval{Steward: id, Signature: bytes.Clone(b[field.Size:])}
+	}
+	return out, nil
+}
+
+// Approve adds a steward's approval, in place of an earlier one of that
+// steward. Nothing else may change afterwards.
+func (t *Transaction) Approve(steward fr.Element, key ed25519.PrivateKey) error {
+	var old []Approval
+	if len(t.Signature) > 0 {
+		var err error
+		if old, err = t.Approvals(); err != nil {
+			return err
+		}
+	}
+	mine := Approval{steward, signed.Sign(key, signed.Transaction, t.Message())}
+	var out []byte
+	put := func(a Approval) {
+		id := a.Steward.Bytes()
+		out = append(append(out, id[:]...), a.Signature...)
+	}
+	placed := false
+	for _, a := range old {
+		if c := a.Steward.Cmp(&steward); c >= 0 && !placed {
+			put(mine)
+			placed = true
+			if c == 0 {
+				continue
+			}
+		}
+		put(a)
+	}
+	if !placed {
+		put(mine)
+	}
+	if len(out) > maxSignature {
+		return ErrApprovals
+	}
+	t.Signature = out
+	return nil
+}

@@ -1,0 +1,116 @@
+package transaction
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/field"
+	"github.com/zkconsent/zkconsent/internal/tlv"
+)
+
+// The sizes of one item of a payload. A payload is its items one after the
+// other: all of one length, so that there is one encoding.
+const (
+	sealedSize     = 2 * field.Size
+	withdrawalSize = field.Size
+	revocationSize = 8 + field.Size
+)
+
+// A Revocation asks to revoke the leaf at Index. RS opens the leaf's lock, or
+// is zero when the issuer that committed it revokes.
+type Revocation struct {
+	Index uint64
+	RS    fr.Element
+}
+
+// SealedPayload is the payload of both kinds of commits.
+func SealedPayload(items []consent.Sealed) []byte {
+	b := make([]byte, 0, len(items)*sealedSize)
+	for _, s := range items {
+		cm, lock := s.Commitment.Bytes(), s.Lock.Bytes()
+		b = append(append(b, cm[:]...), lock[:]...)
+	}
+	return b
+}
+
+// DecodeSealed reads the payload of a commit.
+func DecodeSealed(b []byte) ([]consent.Sealed, error) {
+	return items(b, "sealed", sealedSize, func(b []byte) (s consent.Sealed, err error) {
+		if s.Commitment, err = field.Parse(b[:field.Size]); err == nil {
+			s.Lock, err = field.Parse(b[field.Size:])
+		}
+		return s, err
+	})
+}
+
+// WithdrawalPayload is the payload of a withdraw transaction.
+func WithdrawalPayload(secrets []fr.Element) []byte {
+	b := make([]byte, 0, len(secrets)*withdrawalSize)
+	for _, v := range secrets {
+		e := v.Bytes()
+		b = append(b, e[:]...)
+	}
+	return b
+}
+
+// DecodeWithdrawals reads the payload of a withdraw transaction.
+func DecodeWithdrawals(b []byte) ([]fr.Element, error) {
+	return items(b, "withdrawals", withdrawalSize, field.Parse)
+}
+
+// RevocationPayload is the payload of a revoke transaction.
+func RevocationPayload(revocations []Revocation) []byte {
+	b := make([]byte, 0, len(revocations)*revocationSize)
+	for _, r := range revocations {
+		rs := r.RS.Bytes()
+		b = append(binary.BigEndian.AppendUint64(b, r.Index), rs[:]...)
+	}
+	return b
+}
+
+// DecodeRevocations reads the payload of a revoke transaction.
+func DecodeRevocations(b []byte) ([]Revocation, error) {
+	return items(b, "revocations", revocationSize, func(b []byte) (Revocation, error) {
+		rs, err := field.Parse(b[8:])
+		return Revocation{Index: binary.BigEndian.Uint64(b), RS: rs}, err
+	})
+}
+
+// AuthorityPayload is the payload of a set-authority transaction: the record
+// as it shall be, with the next sequence number. The count of live leaves is
+// the ledger's to know and stays zero here.
+func AuthorityPayload(a directory.Authority) []byte {
+	a.Live = 0
+	return a.Encode()
+}
+
+// DecodeAuthority reads the payload of a set-authority transaction.
+func DecodeAuthority(b []byte) (directory.Authority, error) {
+	a, err := directory.DecodeAuthority(b)
+	if err == nil && a.Live != 0 {
+		err = &tlv.Error{Message: "set-authority", Field: "live", Reason: "the ledger counts leaves itself; this is 0"}
+	}
+	return a, err
+}
+
+func items[T any](b []byte, name string, size int, read func([]byte) (T, error)) ([]T, error) {
+	fault := func(at int, reason string) error {
+		return &tlv.Error{Message: "transaction", Field: name, Offset: at, Reason: reason}
+	}
+	n := len(b) / size
+	if n == 0 || n > MaxItems || len(b)%size != 0 {
+		return nil, fault(0, fmt.Sprintf("%d bytes are not 1 to %d items of %d", len(b), MaxItems, size))
+	}
+	out := make([]T, n)
+	for i := range out {
+		v, err := read(b[i*size : (i+1)*size])
+		if err != nil {
+			return nil, fault(i*size, err.Error())
+		}
+		out[i] = v
+	}
+	return out, nil
+}
