@@ -11,6 +11,7 @@ import (
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/internal/merkle"
+	"github.com/zkconsent/zkconsent/registry/journal"
 )
 
 // A Ledger shows a wallet the ledger as signed headers prove it. A light client
@@ -23,9 +24,9 @@ import (
 type Ledger interface {
 	Snapshot(ctx context.Context) (*Snapshot, error)
 	// Records returns the entries [from, to) of the record log.
-	Records(ctx context.Context, from, to uint64) ([]Entry, error)
+	Records(ctx context.Context, from, to uint64) ([]journal.Record, error)
 	// Withdrawals returns the entries [from, to) of the withdrawal log.
-	Withdrawals(ctx context.Context, from, to uint64) ([]fr.Element, error)
+	Withdrawals(ctx context.Context, from, to uint64) ([]journal.Withdrawal, error)
 	// Path returns the path of a leaf in the tree of the epoch.
 	Path(ctx context.Context, epoch directory.Epoch, index uint64) (merkle.Path, error)
 }
@@ -42,16 +43,6 @@ type Snapshot struct {
 	Head      directory.Head
 	Directory *directory.Directory
 	Epoch     directory.Epoch
-}
-
-// An Entry is an entry of the record log (docs/spec.md §6.3).
-type Entry struct {
-	Revocation bool
-	Kind       consent.Kind // of a commit, as are the following but Index
-	Index      uint64
-	Authority  fr.Element
-	Lock       fr.Element
-	Leaf       fr.Element
 }
 
 // ErrStale reports a head that is too old, or in the future, by the wallet's own

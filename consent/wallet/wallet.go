@@ -25,6 +25,9 @@ type Options struct {
 	WorkFactor int
 	// Now is the clock, time.Now if nil.
 	Now func() time.Time
+	// Keys are the verifying keys with which the wallet checks what a prover
+	// returns. Prove and Enrol need them.
+	Keys VerifyingKeys
 
 	disk disk // realDisk if nil
 }
@@ -37,15 +40,17 @@ type Wallet struct {
 	disk    disk
 	now     func() time.Time
 	genesis [32]byte
+	vks     VerifyingKeys
 	lock    *os.File
 
-	mu        sync.Mutex // guards the following
+	work sync.Mutex // serialises operations; held while the ledger is read, taken before mu
+
+	mu        sync.Mutex // guards the following; never held while anything is awaited
 	container *container
 	identity  *age.X25519Identity
 	keys      *keys
 	data      *contents
 	closed    bool
-	proving   sync.Mutex // one proof at a time: each reads, proves for long, and then saves
 }
 
 // ErrClosed reports the use of a wallet after Close.
@@ -159,7 +164,7 @@ func Open(path, passphrase string, o *Options) (_ *Wallet, err error) {
 func blank(path string, o *Options) *Wallet {
 	w := &Wallet{path: path, disk: realDisk{}, now: time.Now}
 	if o != nil {
-		w.genesis = o.Genesis
+		w.genesis, w.vks = o.Genesis, o.Keys
 		if o.disk != nil {
 			w.disk = o.disk
 		}
@@ -178,7 +183,7 @@ func (w *Wallet) Close() error {
 		return nil
 	}
 	w.closed = true
-	w.data, w.keys, w.identity = &contents{}, &keys{}, nil
+	w.data, w.keys, w.identity = &contents{}, &keys{}, nil // drops the last references to secrets
 	return w.lock.Close()
 }
 
@@ -240,8 +245,8 @@ func (w *Wallet) save(c *contents) error {
 	return replace(w.disk, w.path, file.encode())
 }
 
-// snapshotData returns the contents as they are; they are never changed in place.
-func (w *Wallet) contents() (*contents, *keys, error) {
+// current returns what the wallet holds. It is never changed in place.
+func (w *Wallet) current() (*contents, *keys, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {

@@ -1,0 +1,86 @@
+package wallet
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"strings"
+
+	"github.com/zkconsent/zkconsent/consent"
+)
+
+// slotWords names the slots of a mask and, when they agree, their type.
+func slotWords(s *consent.Schema, mask uint16) (words string, slot consent.Slot) {
+	var labels []string
+	for i := range consent.Slots {
+		if mask>>i&1 == 0 {
+			continue
+		}
+		if d, ok := s.Slot(i); ok {
+			labels, slot = append(labels, d.Label), d
+		}
+	}
+	words = strings.Join(labels, ", ")
+	if bits.OnesCount16(mask) > 1 {
+		words = "at least one of: " + words
+	}
+	return words, slot
+}
+
+func rangeMeans(s *consent.Schema, r consent.Range) string {
+	words, slot := slotWords(s, r.Mask)
+	return words + ": " + intervalMeans(slot, consent.Interval{Lo: r.Lo, Hi: r.Hi})
+}
+
+// shownIntervals is how many intervals of a set are spelled out.
+const shownIntervals = 6
+
+func setMeans(s *consent.Schema, mask uint16, v consent.ValueSet) string {
+	words, slot := slotWords(s, mask)
+	var parts []string
+	for i, in := range v.Intervals {
+		if i == shownIntervals {
+			parts = append(parts, fmt.Sprintf("and %d more", len(v.Intervals)-i))
+			break
+		}
+		parts = append(parts, intervalMeans(slot, in))
+	}
+	text := words + ": " + strings.Join(parts, "; or ")
+	if v.Name != "" {
+		text += fmt.Sprintf(" (published list %q)", v.Name)
+	}
+	return text
+}
+
+func intervalMeans(slot consent.Slot, in consent.Interval) string {
+	lo, hi := bound(slot, in.Lo), bound(slot, in.Hi)
+	if slot.Type == consent.Code && in.Lo != in.Hi {
+		if p := strings.TrimRight(hi, "/"); p != "" && p == lo {
+			return "a code that begins with " + lo
+		}
+	}
+	switch {
+	case in.Lo == 0 && in.Hi == math.MaxUint64:
+		return "is known at all"
+	case in.Lo == in.Hi:
+		return "is exactly " + lo
+	case in.Lo == 0:
+		return "is at most " + hi
+	case in.Hi == math.MaxUint64:
+		return "is at least " + lo
+	}
+	return fmt.Sprintf("is from %s to %s", lo, hi)
+}
+
+// bound writes a boundary in the slot's own form. A boundary may be a number
+// to which no value belongs; it is shown as the number then, not left out.
+func bound(slot consent.Slot, v uint64) string {
+	text, err := slot.Decode(v)
+	if err != nil {
+		return fmt.Sprintf("value %d", v)
+	}
+	if slot.Unit != "" && slot.Unit != "1" {
+		text += " " + slot.Unit
+	}
+	return text
+}
