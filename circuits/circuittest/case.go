@@ -28,6 +28,10 @@ type Case struct {
 	Witness   circuits.Witness
 	Ask       *big.Int // the holder's signing key
 
+	// Register, if set, is what Seal writes to the record tree in place of a
+	// record's leaf: a test's way to register what an honest wallet would not.
+	Register func(kind consent.Kind, leaf fr.Element) fr.Element
+
 	tb  testing.TB
 	rng *rand.Rand
 }
@@ -187,6 +191,14 @@ func (c *Case) interval(v uint64) consent.Interval {
 	return consent.Interval{Lo: lo, Hi: hi}
 }
 
+func (c *Case) leaf(kind consent.Kind, authority, cm, lock fr.Element) fr.Element {
+	leaf := consent.Leaf(kind, authority, cm, lock)
+	if c.Register != nil {
+		leaf = c.Register(kind, leaf)
+	}
+	return leaf
+}
+
 // Seal registers the witness's records as they stand, in fresh trees, and
 // writes what follows from the witness into the statement: holder, roots,
 // nullifier, watch tag and rk.
@@ -205,7 +217,7 @@ func (c *Case) Seal() {
 	if r := w.Consent; r != nil {
 		r.Opening.Holder, r.Opening.Grantee, r.Opening.Policy = holder, s.Grantee, s.Policy
 		s.Watch = consent.Watch(r.Opening.W, s.Scope)
-		r.Path.Index = records.put(c.tb, consent.Leaf(consent.KindConsent, r.Authority, r.Opening.Commitment(), r.Lock))
+		r.Path.Index = records.put(c.tb, c.leaf(consent.KindConsent, r.Authority, r.Opening.Commitment(), r.Lock))
 		if s.Circuit == consent.ConsentOnly {
 			trust := newSparse(consent.TrustDepth, c.rng)
 			index := trust.put(c.tb, r.Authority)
@@ -215,7 +227,7 @@ func (c *Case) Seal() {
 	}
 	if r := w.Credential; r != nil {
 		r.Opening.Holder, r.Opening.Schema = holder, s.Schema
-		r.Path.Index = records.put(c.tb, consent.Leaf(consent.KindCredential, r.Authority, r.Opening.Commitment(), r.Lock))
+		r.Path.Index = records.put(c.tb, c.leaf(consent.KindCredential, r.Authority, r.Opening.Commitment(), r.Lock))
 		trust := newSparse(consent.TrustDepth, c.rng)
 		r.Trust = trust.path(c.tb, trust.put(c.tb, r.Authority))
 		s.TrustRoot = trust.root()

@@ -47,15 +47,10 @@ func (t *sparse) put(tb testing.TB, v fr.Element) uint64 {
 		if old, _ := t.Get(0, index); !old.IsZero() {
 			continue
 		}
-		t.write(tb, index, v)
+		if _, err := merkle.Update(t, t.depth, []merkle.Leaf{{Index: index, Value: v}}); err != nil {
+			tb.Fatal(err)
+		}
 		return index
-	}
-}
-
-func (t *sparse) write(tb testing.TB, index uint64, v fr.Element) {
-	tb.Helper()
-	if _, err := merkle.Update(t, t.depth, []merkle.Leaf{{Index: index, Value: v}}); err != nil {
-		tb.Fatal(err)
 	}
 }
 
