@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,18 @@ func TestAttack_ChangedPublicInput(t *testing.T) {
 				changed[i].Add(&changed[i], &one)
 				if err := k.Verify(changed, b); !errors.Is(err, proof.ErrInvalid) {
 					t.Errorf("with public input %d changed: %v", i, err)
+				}
+			}
+			// What a packed pair would hide: one less in one value, 2^64 more
+			// in the next.
+			var alias fr.Element
+			alias.SetBigInt(new(big.Int).Lsh(big.NewInt(1), 64))
+			for i := range len(inputs) - 1 {
+				changed := append([]fr.Element(nil), inputs...)
+				changed[i].Sub(&changed[i], &one)
+				changed[i+1].Add(&changed[i+1], &alias)
+				if err := k.Verify(changed, b); !errors.Is(err, proof.ErrInvalid) {
+					t.Errorf("with public inputs %d and %d aliased: %v", i, i+1, err)
 				}
 			}
 			if err := k.Verify(inputs[1:], b); !errors.Is(err, proof.ErrInvalid) {
