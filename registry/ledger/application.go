@@ -1,0 +1,158 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	"github.com/zkconsent/zkconsent/registry"
+	"github.com/zkconsent/zkconsent/registry/transaction"
+)
+
+// application is CometBFT's view of the state. What it does not override is
+// what this ledger does not have: snapshots and vote extensions.
+type application struct {
+	abci.BaseApplication
+	state   *registry.State
+	genesis []byte
+	board   *board
+	onBlock func(blockTime time.Time) // called after each commit, by the consensus goroutine
+	pending *pendingBlock             // between FinalizeBlock and Commit
+}
+
+type pendingBlock struct {
+	height  uint64
+	time    time.Time
+	txs     [][]byte
+	results []transaction.Result
+}
+
+func (a *application) Info(context.Context, *abci.RequestInfo) (*abci.ResponseInfo, error) {
+	r := &abci.ResponseInfo{Data: "zkconsent", AppVersion: appVersion}
+	v, err := a.state.View()
+	if err == registry.ErrNoGenesis {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.Height > 0 { // at height 0 CometBFT starts with InitChain again
+		hash := v.State.Digest()
+		r.LastBlockHeight, r.LastBlockAppHash = int64(v.Height), hash[:]
+	}
+	return r, nil
+}
+
+func (a *application) InitChain(_ context.Context, r *abci.RequestInitChain) (*abci.ResponseInitChain, error) {
+	var genesis []byte
+	if err := json.Unmarshal(r.AppStateBytes, &genesis); err != nil || !bytes.Equal(genesis, a.genesis) {
+		return nil, a.board.fail(fmt.Errorf("ledger: app_state is not this home's genesis"))
+	}
+	hash, err := a.state.InitGenesis(genesis)
+	if err != nil {
+		return nil, a.board.fail(err)
+	}
+	if err := a.publish(); err != nil {
+		return nil, err
+	}
+	return &abci.ResponseInitChain{AppHash: hash[:]}, nil
+}
+
+func (a *application) CheckTx(_ context.Context, r *abci.RequestCheckTx) (*abci.ResponseCheckTx, error) {
+	res, err := a.state.CheckTx(r.Tx)
+	if err != nil {
+		return nil, a.board.fail(err)
+	}
+	if res.Code != transaction.Executed {
+		a.board.answer(r.Tx, res)
+	}
+	return &abci.ResponseCheckTx{Code: uint32(res.Code), Log: res.Reason}, nil
+}
+
+// PrepareProposal proposes what the committed state would execute, and one of
+// two copies that differ in their signatures alone.
+func (a *application) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
+	var txs [][]byte
+	var size int64
+	seen := map[[32]byte]bool{}
+	for _, raw := range r.Txs {
+		if size += int64(len(raw)); size > r.MaxTxBytes {
+			break
+		}
+		res, err := a.state.CheckTx(raw)
+		if err != nil {
+			return nil, a.board.fail(err)
+		}
+		if res.Code != transaction.Executed {
+			continue
+		}
+		t, err := transaction.Decode(raw)
+		if err != nil || seen[t.Digest()] {
+			continue
+		}
+		seen[t.Digest()] = true
+		txs = append(txs, raw)
+	}
+	return &abci.ResponsePrepareProposal{Txs: txs}, nil
+}
+
+// ProcessProposal refuses blocks with a transaction that could not be executed:
+// a proposer that obeys the rules proposes none, from the same state.
+func (a *application) ProcessProposal(_ context.Context, r *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
+	for _, raw := range r.Txs {
+		res, err := a.state.CheckTx(raw)
+		if err != nil {
+			return nil, a.board.fail(err)
+		}
+		if res.Code != transaction.Executed {
+			return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
+		}
+	}
+	return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
+}
+
+func (a *application) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
+	out, err := a.state.Apply(registry.Block{Height: uint64(r.Height), Time: uint64(r.Time.Unix()), Txs: r.Txs})
+	if err != nil {
+		return nil, a.board.fail(err)
+	}
+	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, txs: r.Txs, results: out.Results}
+	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:]}
+	for _, t := range out.Results {
+		// Code and Data are part of what the next header signs, Log is not.
+		res.TxResults = append(res.TxResults, &abci.ExecTxResult{Code: uint32(t.Code), Data: t.Codes(), Log: t.Reason})
+	}
+	return res, nil
+}
+
+// Commit answers those who wait for a transaction, when its block is on disk
+// and not before.
+func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit, error) {
+	if err := a.state.Commit(); err != nil {
+		return nil, a.board.fail(err)
+	}
+	p := a.pending
+	a.pending = nil
+	if err := a.publish(); err != nil {
+		return nil, err
+	}
+	for i, raw := range p.txs {
+		a.board.answer(raw, p.results[i])
+	}
+	a.board.expire(p.height + 1)
+	a.onBlock(p.time)
+	return &abci.ResponseCommit{}, nil
+}
+
+// publish shows the newest committed state to readers.
+func (a *application) publish() error {
+	v, err := a.state.View()
+	if err != nil {
+		return a.board.fail(err)
+	}
+	a.board.publish(v)
+	return nil
+}

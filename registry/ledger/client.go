@@ -1,0 +1,148 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	"github.com/cometbft/cometbft/mempool"
+	"github.com/cometbft/cometbft/types"
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry"
+	"github.com/zkconsent/zkconsent/registry/journal"
+	"github.com/zkconsent/zkconsent/registry/ledger/light"
+	"github.com/zkconsent/zkconsent/registry/transaction"
+)
+
+var _ light.Source = (*Node)(nil)
+
+// Submit sends a transaction and returns its result message when its block is
+// committed and on disk, or when it is refused.
+func (n *Node) Submit(ctx context.Context, raw []byte) ([]byte, error) {
+	r, err := n.submit(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	return r.Encode(), nil
+}
+
+func (n *Node) submit(ctx context.Context, raw []byte) (transaction.Result, error) {
+	r, err := n.state.CheckTx(raw)
+	if err != nil || r.Code != transaction.Executed {
+		return r, err
+	}
+	t, err := transaction.Decode(raw)
+	if err != nil {
+		return transaction.Result{}, err
+	}
+	w := n.board.wait(raw, t.Expiry)
+	defer n.board.leave(raw, w)
+	err = n.comet.Mempool().CheckTx(raw, func(*abci.ResponseCheckTx) {}, mempool.TxInfo{})
+	var full mempool.ErrMempoolIsFull
+	switch {
+	case errors.As(err, &full):
+		return transaction.Result{}, fmt.Errorf("%w: %w", light.ErrBusy, err)
+	case errors.Is(err, mempool.ErrTxInCache):
+		// Somebody else sent it. If it was executed since the check above,
+		// nobody will answer any more.
+		if r, err := n.state.CheckTx(raw); err != nil || r.Code != transaction.Executed {
+			return r, err
+		}
+	case err != nil:
+		return transaction.Result{}, fmt.Errorf("ledger: submitting: %w", err)
+	}
+	select {
+	case r := <-w.done:
+		return r, nil
+	case <-ctx.Done():
+		return transaction.Result{}, fmt.Errorf("%w: %w", light.ErrUnknownOutcome, ctx.Err())
+	case <-n.board.broken:
+		return transaction.Result{}, fmt.Errorf("%w: %w", light.ErrUnknownOutcome, n.board.failure())
+	case <-n.stopped:
+		return transaction.Result{}, fmt.Errorf("%w: %w", light.ErrUnknownOutcome, ErrStopped)
+	}
+}
+
+// Head returns the newest state with the header that signs it. The header of
+// height h+1 signs the state after block h; after a block that changed the
+// state the next one comes at once, and Head waits for it.
+func (n *Node) Head(ctx context.Context) (*directory.Head, error) {
+	h, _, err := n.head(ctx)
+	return h, err
+}
+
+func (n *Node) head(ctx context.Context) (*directory.Head, registry.View, error) {
+	var none registry.View
+	_, since, _ := n.board.newest()
+	for {
+		height, _, tick := n.board.newest()
+		if height > since {
+			h, v, err := n.signed(height)
+			if err != nil {
+				return nil, none, err
+			}
+			if h != nil {
+				return h, v, nil
+			}
+		}
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return nil, none, ctx.Err()
+		case <-n.board.broken:
+			return nil, none, n.board.failure()
+		case <-n.stopped:
+			return nil, none, ErrStopped
+		}
+	}
+}
+
+// signed builds the head of a height, nil when the state that its header
+// signs is no longer kept.
+func (n *Node) signed(height uint64) (*directory.Head, registry.View, error) {
+	var none registry.View
+	store := n.comet.BlockStore()
+	meta, commit := store.LoadBlockMeta(int64(height)), store.LoadSeenCommit(int64(height))
+	if meta == nil || commit == nil {
+		return nil, none, nil
+	}
+	v, ok := n.board.signed(meta.Header.AppHash)
+	if !ok {
+		return nil, none, nil
+	}
+	lb := types.LightBlock{SignedHeader: &types.SignedHeader{Header: &meta.Header, Commit: commit}, ValidatorSet: n.validators}
+	pb, err := lb.ToProto()
+	if err != nil {
+		return nil, none, err
+	}
+	evidence, err := pb.Marshal()
+	if err != nil {
+		return nil, none, err
+	}
+	return &directory.Head{State: v.State, Height: height, Time: uint64(meta.Header.Time.Unix()), SignedHeader: evidence}, v, nil
+}
+
+// Checkpoint returns the checkpoint message of [Node.Head].
+func (n *Node) Checkpoint(ctx context.Context) ([]byte, error) {
+	h, err := n.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return h.Encode(), nil
+}
+
+// Directory returns the directory message of the state of [Node.Head].
+func (n *Node) Directory(ctx context.Context) ([]byte, error) {
+	_, v, err := n.head(ctx)
+	return v.Directory, err
+}
+
+// Log returns entries of a log; see [registry.State.Log].
+func (n *Node) Log(ctx context.Context, k journal.Kind, from uint64, max int) ([][]byte, error) {
+	out, err := n.state.Log(ctx, k, from, max)
+	if errors.Is(err, registry.ErrRange) {
+		err = fmt.Errorf("%w: %w", light.ErrRange, err)
+	}
+	return out, err
+}

@@ -1,0 +1,102 @@
+package ledger
+
+import (
+	stded25519 "crypto/ed25519"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
+	cmtjson "github.com/cometbft/cometbft/libs/json"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+	"github.com/zkconsent/zkconsent/consent/directory"
+)
+
+// ErrHomeExists reports a home whose genesis another one would replace.
+var ErrHomeExists = errors.New("ledger: this home has a genesis already")
+
+// Home is a node's directory.
+type Home string
+
+func (h Home) join(parts ...string) string {
+	return filepath.Join(append([]string{string(h)}, parts...)...)
+}
+
+// GenesisFile holds the genesis message; it is what clients are given.
+func (h Home) GenesisFile() string { return h.join("genesis.zkconsent") }
+
+// StateDir is where the registry's state lives; see [registry.State.Check].
+func (h Home) StateDir() string { return h.join("state") }
+
+func (h Home) keyFile() string     { return h.join("config", "priv_validator_key.json") }
+func (h Home) keyState() string    { return h.join("data", "priv_validator_state.json") }
+func (h Home) nodeKeyFile() string { return h.join("config", "node_key.json") }
+
+// Create makes the directories and the node's keys where they are missing and
+// returns the validator's public key, for the genesis.
+func (h Home) Create() (stded25519.PublicKey, error) {
+	for _, dir := range []string{h.join("config"), h.join("data"), h.StateDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := p2p.LoadOrGenNodeKey(h.nodeKeyFile()); err != nil {
+		return nil, fmt.Errorf("ledger: node key: %w", err)
+	}
+	if _, err := os.Stat(h.keyFile()); errors.Is(err, os.ErrNotExist) {
+		privval.GenFilePV(h.keyFile(), h.keyState()).Save()
+	}
+	pv, err := h.validator()
+	if err != nil {
+		return nil, err
+	}
+	return stded25519.PublicKey(pv.Key.PubKey.Bytes()), nil
+}
+
+// WriteGenesis validates a genesis and puts it into the home, once.
+func (h Home) WriteGenesis(g *directory.Genesis) error {
+	if err := g.Validate(); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(h.GenesisFile(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return ErrHomeExists
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(g.Encode())
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Genesis reads the home's genesis.
+func (h Home) Genesis() (*directory.Genesis, error) {
+	b, err := os.ReadFile(h.GenesisFile())
+	if err != nil {
+		return nil, fmt.Errorf("ledger: this home has no genesis: %w", err)
+	}
+	return directory.DecodeGenesis(b)
+}
+
+// validator loads the validator's key. CometBFT's loader ends the process on a
+// damaged file, so the files are read here first.
+func (h Home) validator() (*privval.FilePV, error) {
+	var key privval.FilePVKey
+	var state privval.FilePVLastSignState
+	for file, to := range map[string]any{h.keyFile(): &key, h.keyState(): &state} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("ledger: validator key: %w", err)
+		}
+		if err := cmtjson.Unmarshal(b, to); err != nil {
+			// Its contents are not repeated: one of the files holds a secret.
+			return nil, fmt.Errorf("ledger: %s is damaged", filepath.Base(file))
+		}
+	}
+	if _, ok := key.PrivKey.(cmted25519.PrivKey); !ok {
+		return nil, fmt.Errorf("ledger: %s holds no Ed25519 key", filepath.Base(h.keyFile()))
+	}
+	return privval.LoadFilePV(h.keyFile(), h.keyState()), nil
+}

@@ -1,0 +1,161 @@
+package light
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry/journal"
+)
+
+// ErrCache reports a kept head that does not verify. It is not dropped by
+// itself, because it is what an old backup of the ledger is recognised by.
+var ErrCache = errors.New("light: the kept head is damaged or of another ledger; remove the cache only if you know why")
+
+// A cache keeps verified bytes in files: the head, the directory, and each log
+// as entries with a length byte before each. Logs are appended to before the
+// head is replaced, so a crash leaves a head whose entries are there. All of
+// it is verified again when it is read; logs that do not fit the head are
+// dropped and fetched anew, which also covers two processes that write at once.
+type cache struct{ dir string }
+
+func openCache(dir string) (*cache, error) {
+	return &cache{dir}, os.MkdirAll(dir, 0o700)
+}
+
+func (c *cache) headFile() string              { return filepath.Join(c.dir, "head") }
+func (c *cache) directoryFile() string         { return filepath.Join(c.dir, "directory") }
+func (c *cache) logFile(k journal.Kind) string { return filepath.Join(c.dir, k.String()) }
+
+// save appends what an update brought.
+func (c *cache) save(u *update) error {
+	for _, k := range journal.Kinds() {
+		if err := c.append(k, u); err != nil {
+			return err
+		}
+	}
+	if err := replaceFile(c.directoryFile(), u.dirBytes); err != nil {
+		return err
+	}
+	return replaceFile(c.headFile(), u.head.Encode())
+}
+
+func (c *cache) append(k journal.Kind, u *update) error {
+	fresh := u.logs[k].Count() == uint64(len(u.entries[k]))
+	if len(u.entries[k]) == 0 && !fresh {
+		return nil
+	}
+	mode := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	if fresh {
+		mode |= os.O_TRUNC
+	}
+	f, err := os.OpenFile(c.logFile(k), mode, 0o600)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	for _, e := range u.entries[k] {
+		w.WriteByte(byte(len(e))) // at most journal.MaxEntry
+		w.Write(e)
+	}
+	return errors.Join(w.Flush(), f.Sync(), f.Close())
+}
+
+// entries reads the first n entries of a log and cuts off what follows them.
+func (c *cache) entries(k journal.Kind, n uint64) ([][]byte, error) {
+	f, err := os.OpenFile(c.logFile(k), os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := bufio.NewReader(f)
+	var out [][]byte
+	size := int64(0)
+	for range n {
+		l, err := r.ReadByte()
+		if err != nil {
+			return nil, err
+		}
+		b := make([]byte, l)
+		if _, err := io.ReadFull(r, b); err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+		size += 1 + int64(l)
+	}
+	return out, f.Truncate(size)
+}
+
+// replaceFile writes a file so that a crash leaves the old or the new one.
+func replaceFile(name string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	d, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// restore brings the client to where its cache stands. The head must verify;
+// the rest is only a saved download.
+func (c *Client) restore() error {
+	b, err := os.ReadFile(c.cache.headFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	h, err := VerifyHead(c.genesis, b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCache, err)
+	}
+	c.floor = h
+	if u, ok := c.cached(h); ok && c.adopt(u) == nil {
+		return nil
+	}
+	c.broken, c.head, c.dir, c.dirBytes = nil, nil, nil, nil
+	return c.reset()
+}
+
+// cached reads the directory and the logs of a verified head.
+func (c *Client) cached(h *directory.Head) (*update, bool) {
+	u := &update{head: h}
+	var err error
+	if u.dirBytes, err = os.ReadFile(c.cache.directoryFile()); err != nil {
+		return nil, false
+	}
+	if u.dir, err = directory.DecodeDirectory(u.dirBytes); err != nil || u.dir.Digest() != h.State.Directory {
+		return nil, false
+	}
+	for _, k := range journal.Kinds() {
+		want := k.Of(&h.State)
+		if u.entries[k], err = c.cache.entries(k, want.Count); err != nil {
+			return nil, false
+		}
+		u.logs[k] = journal.NewAccumulator()
+		for _, e := range u.entries[k] {
+			if err := u.logs[k].Append(e); err != nil {
+				return nil, false
+			}
+		}
+		if got, err := u.logs[k].Log(); err != nil || got != want {
+			return nil, false
+		}
+	}
+	return u, true
+}

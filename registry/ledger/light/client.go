@@ -1,0 +1,213 @@
+package light
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/merkle"
+	"github.com/zkconsent/zkconsent/registry/journal"
+	"github.com/zkconsent/zkconsent/registry/transaction"
+)
+
+// Errors of a [Client] that are no lies of a source.
+var (
+	ErrNoHead = errors.New("light: nothing is verified yet: synchronise first")
+	ErrNoLeaf = errors.New("light: the newest epoch's tree has no live leaf at this index")
+)
+
+// Config configures a [Client].
+type Config struct {
+	Genesis *directory.Genesis // trusted: everything follows from it
+	Source  Source
+	Dir     string           // where to keep what was verified; empty means nowhere
+	Clock   func() time.Time // nil means time.Now
+}
+
+// A Client follows the ledger. Its methods are safe for concurrent use; what
+// they return is of the newest successful [Client.Sync], or of the cache.
+type Client struct {
+	genesis *directory.Genesis
+	source  Source
+	cache   *cache // nil without Config.Dir
+	clock   func() time.Time
+
+	sync   sync.Mutex // held by Sync
+	floor  *directory.Head
+	broken error // a lie that the validators signed; there is no way on
+
+	mu          sync.RWMutex // guards what follows
+	head        *directory.Head
+	dir         *directory.Directory
+	dirBytes    []byte
+	logs        [journal.Epochs + 1]*journal.Accumulator
+	records     journal.Replay
+	tree        *merkle.Tree
+	withdrawals []journal.Withdrawal
+	epochs      []directory.Epoch
+}
+
+// Open returns a client that stands where its cache does.
+func Open(c Config) (*Client, error) {
+	if c.Genesis == nil || c.Source == nil {
+		return nil, errors.New("light: Config needs Genesis and Source")
+	}
+	if err := c.Genesis.Validate(); err != nil {
+		return nil, err
+	}
+	l := &Client{genesis: c.Genesis, source: c.Source, clock: c.Clock}
+	if l.clock == nil {
+		l.clock = time.Now
+	}
+	if err := l.reset(); err != nil {
+		return nil, err
+	}
+	if c.Dir == "" {
+		return l, nil
+	}
+	var err error
+	if l.cache, err = openCache(c.Dir); err != nil {
+		return nil, err
+	}
+	return l, l.restore()
+}
+
+func (c *Client) reset() (err error) {
+	for _, k := range journal.Kinds() {
+		c.logs[k] = journal.NewAccumulator()
+	}
+	c.records, c.withdrawals, c.epochs = journal.Replay{}, nil, nil
+	c.tree, err = merkle.NewTree(journal.Depth)
+	return err
+}
+
+// Head returns the newest verified head.
+func (c *Client) Head() (directory.Head, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil {
+		return directory.Head{}, ErrNoHead
+	}
+	return *c.head, nil
+}
+
+// Fresh reports whether the newest verified head is within the ledger's
+// maxHeadAge of this machine's clock. Without that there is no decision.
+func (c *Client) Fresh() error {
+	h, err := c.Head()
+	if err != nil {
+		return err
+	}
+	now, age := c.clock().Unix(), int64(c.genesis.Directory.Parameters.MaxHeadAge)
+	switch at := int64(h.Time); {
+	case now-at > age:
+		return lie(StaleHead, "%d seconds old, at most %d are allowed: the node stands still or withholds blocks, or this clock is fast", now-at, age)
+	case at-now > age:
+		return lie(FutureHead, "%d seconds ahead of this clock: set the clock, or do not trust the validators", at-now)
+	}
+	return nil
+}
+
+// Genesis returns the genesis that the client trusts.
+func (c *Client) Genesis() *directory.Genesis { return c.genesis }
+
+// Directory returns the directory of the head. Callers do not change it.
+func (c *Client) Directory() (*directory.Directory, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil {
+		return nil, ErrNoHead
+	}
+	return c.dir, nil
+}
+
+// Newest returns the newest epoch.
+func (c *Client) Newest() (directory.Epoch, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil {
+		return directory.Epoch{}, ErrNoHead
+	}
+	return c.epochs[len(c.epochs)-1], nil
+}
+
+// Epoch returns an epoch by its number, and when its successor closed: 0 for
+// the newest one, which nothing has replaced.
+func (c *Client) Epoch(number uint64) (e directory.Epoch, replacedAt uint64, ok bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	n := uint64(len(c.epochs))
+	if c.head == nil || number >= n {
+		return e, 0, false
+	}
+	if number+1 < n {
+		replacedAt = c.epochs[number+1].ClosedAt
+	}
+	return c.epochs[number], replacedAt, true
+}
+
+// Withdrawals returns the withdrawals from a position of their log on.
+func (c *Client) Withdrawals(from uint64) []journal.Withdrawal {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil || from >= uint64(len(c.withdrawals)) {
+		return nil
+	}
+	return append([]journal.Withdrawal(nil), c.withdrawals[from:]...)
+}
+
+// A Record is a record of the log.
+type Record struct {
+	Index          uint64
+	journal.Placed      // Revoked as soon as the log says so
+	Live           bool // in the newest epoch's tree: a proof can be made
+}
+
+// Records returns the records from an index on, all of them: a wallet looks
+// for its own here and asks nobody.
+func (c *Client) Records(from uint64) []Record {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil || from >= uint64(len(c.records.Placed)) {
+		return nil
+	}
+	out := make([]Record, 0, uint64(len(c.records.Placed))-from)
+	for i, p := range c.records.Placed[from:] {
+		index := from + uint64(i)
+		leaf := c.tree.Leaf(index)
+		out = append(out, Record{Index: index, Placed: p, Live: !leaf.IsZero()})
+	}
+	return out
+}
+
+// Path returns the path of a live leaf under the newest epoch's root, and that
+// epoch.
+func (c *Client) Path(index uint64) (merkle.Path, directory.Epoch, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil {
+		return merkle.Path{}, directory.Epoch{}, ErrNoHead
+	}
+	if leaf := c.tree.Leaf(index); leaf.IsZero() {
+		return merkle.Path{}, directory.Epoch{}, fmt.Errorf("%w: %d", ErrNoLeaf, index)
+	}
+	p, err := c.tree.Path(index)
+	return p, c.epochs[len(c.epochs)-1], err
+}
+
+// Submit sends a transaction. A result is the node's word: what it did is
+// certain when the logs under a verified head show it.
+func (c *Client) Submit(ctx context.Context, t *transaction.Transaction) (*transaction.Result, error) {
+	b, err := c.source.Submit(ctx, t.Encode())
+	if err != nil {
+		return nil, err
+	}
+	r, err := transaction.DecodeResult(b)
+	if err != nil {
+		return nil, lie(Malformed, "%v", err)
+	}
+	return r, nil
+}

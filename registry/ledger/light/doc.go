@@ -1,0 +1,21 @@
+// Package light reads the ledger and believes nothing but the validators'
+// signatures and its own arithmetic (docs/spec.md §6, §8). From the genesis
+// that its user trusts it verifies the newest header, and from that every log
+// entry, the directory, the tree and its paths. A node can refuse to answer;
+// it cannot make a [Client] believe anything else, and each attempt has a name
+// of its own, a [Lie].
+//
+// A client takes whole logs, from where it stopped, and asks for nothing by
+// content: two clients at the same point make the same calls.
+//
+// # Caveats
+//
+// The validators are those of the genesis: this version of the ledger cannot
+// change them, and a header of any other set is refused.
+//
+// Freshness is judged by this machine's clock. A client whose [Client.Fresh]
+// is an error decides nothing.
+//
+// Keep Config.Dir: without it a client forgets the newest head that it saw,
+// and could be shown an older one that is still fresh.
+package light

@@ -1,0 +1,43 @@
+package light
+
+import "fmt"
+
+// A Lie names what a source told that is not so. It is an error, so that
+// errors.Is(err, light.ForgedEntry) asks for one.
+type Lie string
+
+// The lies.
+const (
+	Malformed         Lie = "malformed answer"
+	OtherChain        Lie = "checkpoint of another ledger"
+	ForeignValidators Lie = "header of other validators"
+	BadSignatures     Lie = "header without the signatures of more than two thirds of the validators"
+	ForgedState       Lie = "state that its header does not sign"
+	Backwards         Lie = "head older than one that was verified before"
+	Fork              Lie = "head that contradicts one that was verified before"
+	StaleHead         Lie = "head older than the ledger permits"
+	FutureHead        Lie = "head of a time that is still to come"
+	WrongDirectory    Lie = "directory that the head does not sign"
+	TruncatedLog      Lie = "log shorter than the head says"
+	ForgedEntry       Lie = "log entries that the head does not sign"
+	ForgedRoot        Lie = "tree root that the records do not have"
+)
+
+func (l Lie) Error() string { return "light: " + string(l) }
+
+// A LieError is a lie with its circumstances.
+type LieError struct {
+	Lie    Lie
+	Detail string
+}
+
+func (e *LieError) Error() string {
+	return fmt.Sprintf("light: the node showed a %s: %s", e.Lie, e.Detail)
+}
+
+// Unwrap returns the lie.
+func (e *LieError) Unwrap() error { return e.Lie }
+
+func lie(l Lie, format string, args ...any) error {
+	return &LieError{Lie: l, Detail: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,238 @@
+package light
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry/journal"
+)
+
+const (
+	// batch is the number of log entries of one call.
+	batch = 4096
+	// attempts at a checkpoint and a directory that belong together, since
+	// the ledger may move on between the two calls.
+	attempts = 8
+)
+
+// An update is what a synchronisation brings, checked against its head.
+type update struct {
+	head     *directory.Head
+	dir      *directory.Directory
+	dirBytes []byte
+	logs     [journal.Epochs + 1]*journal.Accumulator
+	entries  [journal.Epochs + 1][][]byte // new ones
+}
+
+// Sync takes the newest head and all that it signs, and adopts it as a whole
+// or not at all. An error that is a [LieError] names what the source told; any
+// other means that it could not be asked. The last thing it checks is
+// [Client.Fresh]: a head that is verified but stale is kept, and reported.
+func (c *Client) Sync(ctx context.Context) error {
+	c.sync.Lock()
+	defer c.sync.Unlock()
+	if c.broken != nil {
+		return c.broken
+	}
+	u, err := c.fetchHead(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range journal.Kinds() {
+		if err := c.fetchLog(ctx, u, k); err != nil {
+			return err
+		}
+	}
+	if err := c.adopt(u); err != nil {
+		return err
+	}
+	if c.cache != nil {
+		if err := c.cache.save(u); err != nil {
+			return fmt.Errorf("light: keeping what was verified: %w", err)
+		}
+	}
+	return c.Fresh()
+}
+
+func (c *Client) fetchHead(ctx context.Context) (*update, error) {
+	for try := 1; ; try++ {
+		b, err := c.source.Checkpoint(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("light: asking for the checkpoint: %w", err)
+		}
+		h, err := VerifyHead(c.genesis, b)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.follows(h); err != nil {
+			return nil, err
+		}
+		u := &update{head: h, dir: c.dir, dirBytes: c.dirBytes}
+		if c.dirBytes != nil && sha256.Sum256(c.dirBytes) == h.State.Directory {
+			return u, nil
+		}
+		if b, err = c.source.Directory(ctx); err != nil {
+			return nil, fmt.Errorf("light: asking for the directory: %w", err)
+		}
+		if sha256.Sum256(b) == h.State.Directory {
+			if u.dir, err = directory.DecodeDirectory(b); err != nil {
+				return nil, lie(WrongDirectory, "%v", err)
+			}
+			u.dirBytes = b
+			return u, nil
+		}
+		if try == attempts {
+			return nil, lie(WrongDirectory, "its digest is not the head's, in %d attempts", attempts)
+		}
+	}
+}
+
+// follows holds a verified head against the newest one that was ever verified.
+func (c *Client) follows(h *directory.Head) error {
+	f := c.floor
+	if f == nil {
+		return nil
+	}
+	switch {
+	case h.Height < f.Height:
+		return lie(Backwards, "height %d, %d was verified before: the node was restored from an old backup or withholds blocks", h.Height, f.Height)
+	case h.Height == f.Height && (h.State != f.State || h.Time != f.Time):
+		return lie(Fork, "two states at height %d", h.Height)
+	}
+	for _, k := range journal.Kinds() {
+		if a, b := k.Of(&f.State).Count, k.Of(&h.State).Count; b < a {
+			return lie(Fork, "the log of %v has %d entries at height %d, it had %d before", k, b, h.Height, a)
+		}
+	}
+	return nil
+}
+
+// fetchLog takes the entries that are missing and checks count and root.
+func (c *Client) fetchLog(ctx context.Context, u *update, k journal.Kind) error {
+	want, acc := k.Of(&u.head.State), c.logs[k].Clone()
+	if acc.Count() > want.Count {
+		return lie(Fork, "the log of %v lost entries", k)
+	}
+	for acc.Count() < want.Count {
+		max := int(min(batch, want.Count-acc.Count()))
+		got, err := c.source.Log(ctx, k, acc.Count(), max)
+		if err != nil {
+			return fmt.Errorf("light: asking for the log of %v: %w", k, err)
+		}
+		if len(got) == 0 {
+			return lie(TruncatedLog, "the log of %v ends after %d of %d entries", k, acc.Count(), want.Count)
+		}
+		if len(got) > max {
+			return lie(Malformed, "%d entries of %v, %d were asked for", len(got), k, max)
+		}
+		for _, e := range got {
+			if len(e) > journal.MaxEntry {
+				return lie(Malformed, "an entry of %v has %d bytes", k, len(e))
+			}
+			if err := acc.Append(e); err != nil {
+				return err
+			}
+		}
+		u.entries[k] = append(u.entries[k], got...)
+	}
+	if got, err := acc.Log(); err != nil || got != want {
+		return lie(ForgedEntry, "the log of %v up to entry %d does not have the root that the head signs", k, want.Count)
+	}
+	u.logs[k] = acc
+	return nil
+}
+
+// adopt replays what the validators have signed. What fails here was signed
+// by them: no other node tells better, so the client stays where it is.
+func (c *Client) adopt(u *update) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.replay(u); err != nil {
+		c.broken, c.head = err, nil
+		return err
+	}
+	c.head, c.floor, c.dir, c.dirBytes, c.logs = u.head, u.head, u.dir, u.dirBytes, u.logs
+	return nil
+}
+
+func (c *Client) replay(u *update) error {
+	for _, b := range u.entries[journal.Withdrawals] {
+		w, err := journal.DecodeWithdrawal(b)
+		if err != nil {
+			return lie(ForgedEntry, "%v", err)
+		}
+		c.withdrawals = append(c.withdrawals, w)
+	}
+	for _, b := range u.entries[journal.Epochs] {
+		if err := c.addEpoch(b, u.head); err != nil {
+			return err
+		}
+	}
+	if len(c.epochs) == 0 {
+		return lie(ForgedRoot, "no epoch at all")
+	}
+	newest := c.epochs[len(c.epochs)-1]
+	if newest.Number != u.head.State.Epoch || newest.Root != u.head.State.Root {
+		return lie(ForgedRoot, "the newest epoch is not the head's")
+	}
+	position := c.logs[journal.Records].Count()
+	if len(u.entries[journal.Epochs]) > 0 && newest.Records < position {
+		return lie(ForgedRoot, "epoch %d leaves out records of before its close", newest.Number)
+	}
+	// Only the newest root is rebuilt: between two closes the last value of a
+	// leaf is the one that counts, and the roots before are signed themselves.
+	for _, b := range u.entries[journal.Records] {
+		if position == newest.Records {
+			if err := c.takeTree(newest); err != nil {
+				return err
+			}
+		}
+		r, err := journal.DecodeRecord(b)
+		if err == nil {
+			err = c.records.Apply(r)
+		}
+		if err != nil {
+			return lie(ForgedEntry, "%v", err)
+		}
+		position++
+	}
+	if position == newest.Records {
+		return c.takeTree(newest)
+	}
+	if root := c.tree.Root(); root != newest.Root {
+		return lie(ForgedRoot, "epoch %d", newest.Number)
+	}
+	return nil
+}
+
+func (c *Client) addEpoch(b []byte, h *directory.Head) error {
+	e, err := directory.DecodeEpoch(b)
+	if err != nil {
+		return lie(ForgedEntry, "%v", err)
+	}
+	n := uint64(len(c.epochs))
+	if e.Number != n || e.Records > h.State.Records.Count || e.Withdrawals > h.State.Withdrawals.Count {
+		return lie(ForgedEntry, "epoch %d stands where %d belongs, or counts more than there is", e.Number, n)
+	}
+	if n > 0 {
+		if p := c.epochs[n-1]; e.Records < p.Records || e.Withdrawals < p.Withdrawals || e.ClosedAt < p.ClosedAt {
+			return lie(ForgedEntry, "epoch %d runs backwards", n)
+		}
+	}
+	c.epochs = append(c.epochs, e)
+	return nil
+}
+
+// takeTree brings the tree to an epoch's close.
+func (c *Client) takeTree(e directory.Epoch) error {
+	root, err := c.tree.Update(c.records.Take())
+	if err != nil {
+		return err
+	}
+	if root != e.Root {
+		return lie(ForgedRoot, "epoch %d: the records give another root", e.Number)
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/proxy"
+	"github.com/cometbft/cometbft/types"
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry"
+	"github.com/zkconsent/zkconsent/registry/ledger/light"
+	"github.com/zkconsent/zkconsent/registry/transaction"
+)
+
+// ErrStopped reports a call to a node that was stopped.
+var ErrStopped = errors.New("ledger: the node is stopped")
+
+// Options configure a [Node]. The zero Options are those of a ledger of one
+// validator inside this process.
+type Options struct {
+	Logger *slog.Logger // nil means silence
+	Listen string       // address for other nodes, "tcp://host:port"; empty means none but loopback, on a free port
+	Peers  []string     // other nodes, "id@host:port"; empty for a ledger of one
+}
+
+// A Node is a ledger node inside this process.
+type Node struct {
+	genesis    *directory.Genesis
+	validators *types.ValidatorSet
+	state      *registry.State
+	board      *board
+	comet      *node.Node
+	stop       sync.Once
+	stopped    chan struct{}
+	stopErr    error
+}
+
+// Start opens the home and starts the node. It returns when the node runs;
+// blocks that consensus had and the state had not are replayed by then.
+func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
+	if o == nil {
+		o = &Options{}
+	}
+	g, err := home.Genesis()
+	if err != nil {
+		return nil, err
+	}
+	doc, err := genesisDoc(g)
+	if err != nil {
+		return nil, err
+	}
+	pv, err := home.validator()
+	if err != nil {
+		return nil, err
+	}
+	nodeKey, err := p2p.LoadNodeKey(home.nodeKeyFile())
+	if err != nil {
+		return nil, fmt.Errorf("ledger: node key: %w", err)
+	}
+	state, err := registry.Open(home.StateDir(), &registry.Options{Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{genesis: g, validators: light.Validators(g), state: state, board: newBoard(), stopped: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, state.Close())
+		}
+	}()
+	if v, err := state.View(); err == nil {
+		if v.State.Genesis != directory.GenesisHash(g) {
+			return nil, registry.ErrGenesis
+		}
+		n.board.publish(v)
+	} else if !errors.Is(err, registry.ErrNoGenesis) {
+		return nil, err
+	}
+	c := configOf(home, g, o)
+	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace(c.Consensus, g)}
+	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(app),
+		func() (*types.GenesisDoc, error) { return doc, nil },
+		config.DefaultDBProvider, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
+	}
+	n.settle()
+	if err := n.comet.Start(); err != nil {
+		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
+	}
+	return n, nil
+}
+
+// settle finds out whether the newest header signs the newest state already:
+// otherwise the next block, which comes at once, does.
+func (n *Node) settle() {
+	height, _, _ := n.board.newest()
+	if height == 0 {
+		return
+	}
+	if meta := n.comet.BlockStore().LoadBlockMeta(int64(height)); meta != nil {
+		if v, ok := n.board.signed(meta.Header.AppHash); ok && v.Height == height {
+			n.board.settled(height - 1)
+		}
+	}
+}
+
+// Stop stops the node and closes its state. What is on disk is whole at every
+// moment; stopping only makes the next start faster.
+func (n *Node) Stop() error {
+	n.stop.Do(func() {
+		close(n.stopped)
+		err := n.comet.Stop()
+		n.comet.Wait()
+		n.stopErr = errors.Join(err, n.state.Close())
+	})
+	return n.stopErr
+}
+
+// Genesis returns the ledger's genesis.
+func (n *Node) Genesis() *directory.Genesis { return n.genesis }
+
+// Failed closes when the node has stopped working by itself; Err says why.
+func (n *Node) Failed() <-chan struct{} { return n.board.broken }
+
+// Err is why the node failed, nil while it works.
+func (n *Node) Err() error { return n.board.failure() }
+
+// Address is the address under which other nodes reach this one, "id@host:port".
+func (n *Node) Address() string {
+	a, err := n.comet.NodeInfo().NetAddress()
+	if err != nil {
+		return ""
+	}
+	return a.String()
+}
+
+// pace makes empty blocks one after the other until the newest one is of now,
+// and every heartbeat from then on. A node that was off would otherwise show a
+// stale head, which nobody may decide on, for a whole heartbeat.
+func pace(c *config.ConsensusConfig, g *directory.Genesis) func(time.Time) {
+	heartbeat := time.Duration(g.Directory.Parameters.Heartbeat) * time.Second
+	// The interval is read by the consensus goroutine alone, which is the one
+	// that calls Commit and so this function.
+	return func(block time.Time) {
+		if time.Since(block) <= heartbeat {
+			c.CreateEmptyBlocksInterval = heartbeat
+		} else {
+			c.CreateEmptyBlocksInterval = catchUpInterval
+		}
+	}
+}
+
+const catchUpInterval = time.Millisecond
+
+func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
+	c := config.DefaultConfig()
+	c.SetRoot(string(home))
+	c.Moniker = g.ChainID
+	c.DBBackend = "goleveldb"
+	c.RPC.ListenAddress = ""
+	c.TxIndex.Indexer = "null"
+	c.Instrumentation.Prometheus = false
+	c.StateSync.Enable = false
+
+	c.P2P.ListenAddress = "tcp://127.0.0.1:0"
+	if o.Listen != "" {
+		c.P2P.ListenAddress = o.Listen
+	}
+	c.P2P.PexReactor = false // members know each other
+	c.P2P.AddrBookStrict = false
+	c.P2P.AllowDuplicateIP = true
+	for i, p := range o.Peers {
+		if i > 0 {
+			c.P2P.PersistentPeers += ","
+		}
+		c.P2P.PersistentPeers += p
+	}
+
+	c.Mempool.MaxTxBytes = transaction.MaxEncoded
+	c.Mempool.MaxTxsBytes = 64 << 20
+
+	// With one validator all votes are there when its own is; with more the
+	// votes that are missing are not worth a second's wait for every block.
+	c.Consensus.TimeoutCommit = 0
+	c.Consensus.SkipTimeoutCommit = true
+	c.Consensus.CreateEmptyBlocks = true
+	c.Consensus.CreateEmptyBlocksInterval = catchUpInterval
+	return c
+}
