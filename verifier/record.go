@@ -13,8 +13,9 @@ import (
 // [Recheck] needs besides the genesis and the verifying keys.
 //
 // It shows what was asked, that a holder signed and proved it, and that the
-// epoch was the ledger's. That no withdrawal matched at the time is the
-// verifier's own word; whether one matches today is what Standing tells.
+// epoch was the ledger's. The second of the verdict is the verifier's own word,
+// within what the head's time allows; so is that no withdrawal matched then.
+// Whether one matches today is what Standing tells.
 type Record struct {
 	Request      []byte // signed-request message
 	Presentation []byte

@@ -18,6 +18,7 @@ import (
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"github.com/zkconsent/zkconsent/circuits"
+	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
@@ -53,7 +54,6 @@ type world struct {
 	records     *merkle.Tree
 	epochs      []directory.Epoch
 	withdrawals []verifier.Withdrawal
-	signedRoots directory.State                  // overrides roots of logs, for lying sources
 	lie         func(*directory.Head)            // changes heads before they leave
 	omit        func([]verifier.Withdrawal) bool // leaves out a page's last entry
 	fail        error
@@ -78,18 +78,32 @@ func (w *world) join(n byte, name string, roles directory.Roles) party {
 	return p
 }
 
+// loaded is what takes half a second to read and does not change.
+var loaded struct {
+	once    sync.Once
+	prover  *prover.Prover
+	keys    verifier.Keys
+	entries []manifest.Entry
+}
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	keysDir, m := provertest.Keys(t, consent.Claim, consent.Eligibility, consent.ConsentOnly)
-	p, err := prover.Open(keysDir, m, nil)
-	if err != nil {
-		t.Fatal(err)
+	loaded.once.Do(func() {
+		dir, m := provertest.Keys(t, consent.Claim, consent.Eligibility, consent.ConsentOnly)
+		var err error
+		if loaded.prover, err = prover.Open(dir, m, nil); err != nil {
+			t.Fatal(err)
+		}
+		if loaded.keys, err = verifier.OpenKeys(dir, m); err != nil {
+			t.Fatal(err)
+		}
+		loaded.entries = m.Entries
+	})
+	if loaded.entries == nil {
+		t.Fatal("the keys could not be loaded")
 	}
-	keys, err := verifier.OpenKeys(keysDir, m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, prover: p, keys: keys, now: time.Unix(1_781_000_000, 0), rng: rand.New(rand.NewPCG(1, 2))}
+	var err error
+	w := &world{t: t, prover: loaded.prover, keys: loaded.keys, now: time.Unix(1_781_000_000, 0), rng: rand.New(rand.NewPCG(1, 2))}
 	w.headKey = ed25519.NewKeyFromSeed(w.seed(100))
 	w.genesis = sha256.Sum256([]byte("the ledger of this test"))
 	w.dir.Parameters = directory.Parameters{Epoch: epochSeconds, MaxHeadAge: 600, Heartbeat: 60, Quota: 100, PowBits: 8}
@@ -99,7 +113,7 @@ func newWorld(t testing.TB) *world {
 	w.insurer = w.join(4, "Insurer", directory.Verifier)
 	w.stranger = w.join(5, "Stranger", directory.Verifier)
 	sortAuthorities(w.dir.Authorities)
-	for _, e := range m.Entries {
+	for _, e := range loaded.entries {
 		w.dir.Manifests = append(w.dir.Manifests, directory.Manifest{Circuit: e.Circuit, Digest: e.Digest()})
 	}
 	w.schema, err = consent.ParseSchema([]byte(`{"name": "test", "version": 1, "slots": [
