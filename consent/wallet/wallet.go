@@ -66,7 +66,7 @@ func Create(path, passphrase string, o *Options) (*Wallet, Words, error) {
 	if _, err := rand.Read(entropy[:]); err != nil {
 		return nil, Words{}, fmt.Errorf("wallet: drawing words: %w", err)
 	}
-	words := Words{entropy: &entropy}
+	words := wordsOf(entropy)
 	w, err := create(path, passphrase, words, o)
 	if err != nil {
 		return nil, Words{}, err
@@ -115,7 +115,7 @@ func create(path, passphrase string, words Words, o *Options) (_ *Wallet, err er
 	if w.container, w.identity, err = newContainer(passphrase, factor); err != nil {
 		return nil, err
 	}
-	data := &contents{entropy: *words.entropy, genesis: w.genesis}
+	data := &contents{entropy: words.entropy(), genesis: w.genesis}
 	if err := w.save(data); err != nil {
 		return nil, err
 	}
@@ -156,8 +156,7 @@ func Open(path, passphrase string, o *Options) (_ *Wallet, err error) {
 		return nil, fmt.Errorf("wallet: %s belongs to another ledger", path)
 	}
 	w.genesis = w.data.genesis
-	entropy := w.data.entropy
-	w.keys, err = deriveKeys(Words{entropy: &entropy})
+	w.keys, err = deriveKeys(wordsOf(w.data.entropy))
 	return w, err
 }
 
@@ -204,8 +203,7 @@ func (w *Wallet) Words() (Words, error) {
 	if w.closed {
 		return Words{}, ErrClosed
 	}
-	entropy := w.data.entropy
-	return Words{entropy: &entropy}, nil
+	return wordsOf(w.data.entropy), nil
 }
 
 // update changes a copy of the contents, writes it, and only then takes it

@@ -34,7 +34,7 @@ func (e *WordError) Error() string {
 // REDACTED; Reveal is for the one time that a patient writes them down.
 type Words struct {
 	secret
-	entropy *[32]byte // behind a pointer, so that no printer of an outer struct reaches it
+	entropy func() [32]byte // a function, because a printer of an outer struct sees through pointers
 }
 
 // ParseWords reads 24 words with any white space between them.
@@ -60,7 +60,11 @@ func ParseWords(text string) (Words, error) {
 	if sha256.Sum256(entropy[:])[0] != bits[32] {
 		return Words{}, ErrChecksum
 	}
-	return Words{entropy: &entropy}, nil
+	return wordsOf(entropy), nil
+}
+
+func wordsOf(entropy [32]byte) Words {
+	return Words{entropy: func() [32]byte { return entropy }}
 }
 
 // Reveal returns the words in lower case with single spaces between them.
@@ -68,7 +72,8 @@ func (w Words) Reveal() string {
 	if w.entropy == nil {
 		return ""
 	}
-	text, err := bip39.NewMnemonic(w.entropy[:])
+	entropy := w.entropy()
+	text, err := bip39.NewMnemonic(entropy[:])
 	if err != nil {
 		panic("wallet: " + err.Error()) // only another length of entropy can fail
 	}

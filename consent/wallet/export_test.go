@@ -1,0 +1,15 @@
+package wallet
+
+import "github.com/consensys/gnark-crypto/ecc/bn254/fr"
+
+// Plaintext is what the wallet would encrypt.
+func Plaintext(w *Wallet) []byte { return w.data.encode() }
+
+// Salt is the salt of a consent.
+func Salt(w *Wallet, id ID) fr.Element {
+	r, err := w.data.consent(id)
+	if err != nil {
+		return fr.Element{}
+	}
+	return r.salt
+}

@@ -1,0 +1,73 @@
+package wallettest
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/zkconsent/zkconsent/circuits"
+	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/consent/wallet"
+	"github.com/zkconsent/zkconsent/internal/presented"
+	"github.com/zkconsent/zkconsent/internal/proof"
+	"github.com/zkconsent/zkconsent/prover"
+	"github.com/zkconsent/zkconsent/prover/provertest"
+)
+
+// A Prover makes real proofs with development keys, and finds the keys that
+// verify them.
+type Prover struct {
+	Manifest *manifest.Manifest
+	dir      string
+	prover   *prover.Prover
+}
+
+// NewProver sets up the circuits, once for all tests of the machine.
+func NewProver(tb testing.TB, ids ...consent.CircuitID) *Prover {
+	tb.Helper()
+	dir, m := provertest.Keys(tb, ids...)
+	p, err := prover.Open(dir, m, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &Prover{m, dir, p}
+}
+
+// Prove is a wallet's prover.
+func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error) {
+	return p.prover.Prove(ctx, s, assigned(w))
+}
+
+// assigned is a wallet's witness in the prover's types.
+func assigned(w *consent.Witness) *circuits.Witness {
+	out := &circuits.Witness{Holder: circuits.Holder{AkX: w.AkX, AkY: w.AkY, Nk: w.Nk, Alpha: w.Alpha}}
+	if c := w.Consent; c != nil {
+		out.Consent = &circuits.ConsentRecord{Opening: c.Consent, Authority: c.Authority, Lock: c.Lock, Path: c.Path}
+		if len(c.Trust.Siblings) > 0 {
+			out.Consent.Trust = &c.Trust
+		}
+	}
+	if c := w.Credential; c != nil {
+		out.Credential = &circuits.CredentialRecord{Opening: c.Credential, Authority: c.Issuer, Lock: c.Lock, Path: c.Path, Trust: c.Trust, Ranges: c.RangeSlots}
+		for _, s := range c.Sets {
+			out.Credential.Sets = append(out.Credential.Sets, circuits.SetChoice{Slot: s.Slot, Interval: s.Interval, Path: s.Path})
+		}
+	}
+	return out
+}
+
+// Key is a wallet's VerifyingKeys.
+func (p *Prover) Key(c consent.CircuitID, digest [32]byte) (wallet.VerifyingKey, error) {
+	e, err := p.Manifest.Find(string(c))
+	if err != nil {
+		return nil, err
+	}
+	if e.Digest() != digest {
+		return nil, &manifest.Error{Circuit: string(c), Reason: "another digest"}
+	}
+	return proof.LoadVerifyingKey(filepath.Join(p.dir, e.Folder(), manifest.VerifyingKeyFile), e.VerifyingKey, int(e.Public))
+}
+
+// EnrolKey is an issuer's.
+func (p *Prover) EnrolKey(digest [32]byte) (presented.Key, error) { return p.Key(consent.Enrol, digest) }
