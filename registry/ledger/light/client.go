@@ -45,6 +45,7 @@ type Client struct {
 	dirBytes    []byte
 	logs        [journal.Epochs + 1]*journal.Accumulator
 	records     journal.Replay
+	log         []journal.Record // what records was replayed from
 	tree        *merkle.Tree
 	withdrawals []journal.Withdrawal
 	epochs      []directory.Epoch
@@ -79,7 +80,7 @@ func (c *Client) reset() (err error) {
 	for _, k := range journal.Kinds() {
 		c.logs[k] = journal.NewAccumulator()
 	}
-	c.records, c.withdrawals, c.epochs = journal.Replay{}, nil, nil
+	c.records, c.log, c.withdrawals, c.epochs = journal.Replay{}, nil, nil, nil
 	c.tree, err = merkle.NewTree(journal.Depth)
 	return err
 }
@@ -157,6 +158,26 @@ func (c *Client) Withdrawals(from uint64) []journal.Withdrawal {
 		return nil
 	}
 	return append([]journal.Withdrawal(nil), c.withdrawals[from:]...)
+}
+
+// Epochs returns the entries of the epoch log from a position on.
+func (c *Client) Epochs(from uint64) []directory.Epoch {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil || from >= uint64(len(c.epochs)) {
+		return nil
+	}
+	return append([]directory.Epoch(nil), c.epochs[from:]...)
+}
+
+// Log returns the entries of the record log from a position on.
+func (c *Client) Log(from uint64) []journal.Record {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil || from >= uint64(len(c.log)) {
+		return nil
+	}
+	return append([]journal.Record(nil), c.log[from:]...)
 }
 
 // A Record is a record of the log.

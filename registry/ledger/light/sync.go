@@ -196,6 +196,7 @@ func (c *Client) replay(u *update) error {
 		if err != nil {
 			return lie(ForgedEntry, "%v", err)
 		}
+		c.log = append(c.log, r)
 		position++
 	}
 	if position == newest.Records {

@@ -1,0 +1,216 @@
+// Package wire carries a node's answers between processes: [Service] serves
+// them as gRPC, with a REST face made from the same definition, and [Dial]
+// gives a client the same light.Source that a node in its own process is
+// (docs/spec.md §8).
+//
+// # Caveats
+//
+// Nothing here is trusted. A light client checks every answer against the
+// genesis, whoever carried it.
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
+	"github.com/zkconsent/zkconsent/registry/journal"
+	"github.com/zkconsent/zkconsent/registry/ledger/light"
+	"github.com/zkconsent/zkconsent/registry/transaction"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+)
+
+// ErrUnreachable reports a node that does not answer.
+var ErrUnreachable = errors.New("wire: the ledger node cannot be reached")
+
+// MaxRange is the greatest number of log entries in one answer.
+const MaxRange = 4096
+
+// maxAnswer bounds an answer in bytes: MaxRange entries and their frames.
+const maxAnswer = 1 << 20
+
+// Service answers for a node.
+type Service struct {
+	zkconsentv1.UnimplementedRegistryServiceServer
+	source  light.Source
+	genesis []byte
+}
+
+// NewService returns the service of a source and its genesis message.
+func NewService(source light.Source, genesis []byte) *Service {
+	return &Service{source: source, genesis: genesis}
+}
+
+// GetCheckpoint returns the newest checkpoint.
+func (s *Service) GetCheckpoint(ctx context.Context, _ *zkconsentv1.GetCheckpointRequest) (*zkconsentv1.GetCheckpointResponse, error) {
+	b, err := s.source.Checkpoint(ctx)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return &zkconsentv1.GetCheckpointResponse{Checkpoint: b}, nil
+}
+
+// GetDirectory returns the directory.
+func (s *Service) GetDirectory(ctx context.Context, _ *zkconsentv1.GetDirectoryRequest) (*zkconsentv1.GetDirectoryResponse, error) {
+	b, err := s.source.Directory(ctx)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return &zkconsentv1.GetDirectoryResponse{Directory: b}, nil
+}
+
+// GetGenesis returns the genesis.
+func (s *Service) GetGenesis(context.Context, *zkconsentv1.GetGenesisRequest) (*zkconsentv1.GetGenesisResponse, error) {
+	return &zkconsentv1.GetGenesisResponse{Genesis: s.genesis}, nil
+}
+
+// GetLog returns a range of a log.
+func (s *Service) GetLog(ctx context.Context, r *zkconsentv1.GetLogRequest) (*zkconsentv1.GetLogResponse, error) {
+	kind, ok := kinds[r.Kind]
+	if !ok {
+		return nil, status.Error(codes.InvalidArgument, "kind: name RECORDS, WITHDRAWALS or EPOCHS")
+	}
+	max := int(min(r.Max, MaxRange))
+	if max == 0 {
+		max = MaxRange
+	}
+	entries, err := s.source.Log(ctx, kind, r.From, max)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return &zkconsentv1.GetLogResponse{Entries: entries}, nil
+}
+
+// Submit hands in a transaction and waits for its block.
+func (s *Service) Submit(ctx context.Context, r *zkconsentv1.SubmitRequest) (*zkconsentv1.SubmitResponse, error) {
+	if len(r.Transaction) > transaction.MaxEncoded {
+		return nil, status.Errorf(codes.InvalidArgument, "transaction: %d bytes, at most %d are allowed", len(r.Transaction), transaction.MaxEncoded)
+	}
+	b, err := s.source.Submit(ctx, r.Transaction)
+	if err != nil {
+		return nil, fault(err)
+	}
+	result, err := transaction.DecodeResult(b)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out := &zkconsentv1.SubmitResponse{Height: result.Height, Code: uint32(result.Code), Result: b}
+	for _, c := range result.Items {
+		out.ItemCodes = append(out.ItemCodes, uint32(c))
+	}
+	return out, nil
+}
+
+var kinds = map[zkconsentv1.GetLogRequest_Kind]journal.Kind{
+	zkconsentv1.GetLogRequest_RECORDS:     journal.Records,
+	zkconsentv1.GetLogRequest_WITHDRAWALS: journal.Withdrawals,
+	zkconsentv1.GetLogRequest_EPOCHS:      journal.Epochs,
+}
+
+// fault is the one table from errors of a node to codes of gRPC. Errors of
+// the store are not passed on: they name files of the node's machine.
+func fault(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.Error(codes.DeadlineExceeded, "the node did not finish in time; a transaction may still be executed")
+	case errors.Is(err, context.Canceled):
+		return status.Error(codes.Canceled, "the call was cancelled")
+	case errors.Is(err, light.ErrRange):
+		return status.Error(codes.OutOfRange, "the log does not have this range")
+	case errors.Is(err, light.ErrBusy):
+		return status.Error(codes.ResourceExhausted, "the node holds as many transactions as it can; send again later")
+	}
+	return status.Error(codes.Unavailable, "the node cannot answer; its operator finds the reason in its log")
+}
+
+// A Remote is a node in another process.
+type Remote struct {
+	conn *grpc.ClientConn
+	api  zkconsentv1.RegistryServiceClient
+}
+
+var _ light.Source = (*Remote)(nil)
+
+// Dial prepares a client of the node at address, host:port, without asking it
+// anything yet.
+func Dial(address string) (*Remote, error) {
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
+	if err != nil {
+		return nil, fmt.Errorf("wire: address %q: %w", address, err)
+	}
+	return &Remote{conn, zkconsentv1.NewRegistryServiceClient(conn)}, nil
+}
+
+// Close ends the connection.
+func (r *Remote) Close() error { return r.conn.Close() }
+
+// The times that a client waits.
+const (
+	readTimeout   = 20 * time.Second
+	submitTimeout = 60 * time.Second
+)
+
+// Checkpoint returns the node's newest checkpoint message.
+func (r *Remote) Checkpoint(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	out, err := r.api.GetCheckpoint(ctx, &zkconsentv1.GetCheckpointRequest{})
+	return out.GetCheckpoint(), unreachable(err)
+}
+
+// Directory returns the node's directory message.
+func (r *Remote) Directory(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	out, err := r.api.GetDirectory(ctx, &zkconsentv1.GetDirectoryRequest{})
+	return out.GetDirectory(), unreachable(err)
+}
+
+// Log returns a range of a log.
+func (r *Remote) Log(ctx context.Context, k journal.Kind, from uint64, max int) ([][]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	request := &zkconsentv1.GetLogRequest{From: from, Max: uint32(min(max, MaxRange))}
+	for wire, kind := range kinds {
+		if kind == k {
+			request.Kind = wire
+		}
+	}
+	out, err := r.api.GetLog(ctx, request)
+	return out.GetEntries(), unreachable(err)
+}
+
+// Submit hands in a transaction and returns its result message.
+func (r *Remote) Submit(ctx context.Context, tx []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, submitTimeout)
+	defer cancel()
+	out, err := r.api.Submit(ctx, &zkconsentv1.SubmitRequest{Transaction: tx})
+	return out.GetResult(), unreachable(err)
+}
+
+// Genesis returns the node's genesis message. A client that has no genesis
+// from a source it trusts learns from this only what the node wants it to.
+func (r *Remote) Genesis(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	out, err := r.api.GetGenesis(ctx, &zkconsentv1.GetGenesisRequest{})
+	return out.GetGenesis(), unreachable(err)
+}
+
+func unreachable(err error) error {
+	if err == nil {
+		return nil
+	}
+	s := status.Convert(err)
+	switch s.Code() {
+	case codes.Unavailable, codes.DeadlineExceeded:
+		return fmt.Errorf("%w: %s", ErrUnreachable, s.Message())
+	}
+	return fmt.Errorf("wire: the node refused: %s", s.Message())
+}
