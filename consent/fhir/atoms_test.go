@@ -176,7 +176,7 @@ func TestNeverCompilesWider(t *testing.T) {
 			}
 			for range rapid.IntRange(0, 3).Draw(t, "nested") {
 				permit := rapid.Bool().Draw(t, "permit")
-				doc = append(doc, drawProvision(t, permit, permit))
+				doc = append(doc, drawProvision(t, permit, permit && !rootPermits))
 			}
 			docs = append(docs, doc)
 			data = append(data, []byte(document(doc[0].json(doc[1:]))))
@@ -190,8 +190,8 @@ func TestNeverCompilesWider(t *testing.T) {
 			for _, purposeName := range somePurposes {
 				for _, className := range []string{"conditions", "observations", "prescriptions"} {
 					for _, labelName := range append([]string{""}, someLabels...) {
-						for _, at := range []int{5, 10, 15, 20, 25, 30, 35, 40, 45} {
-							for _, data := range []int{5, 15, 25, 35, 45} {
+						for _, at := range []int{5, 10, 11, 20, 30, 40, 45} {
+							for _, data := range []int{5, 9, 10, 11, 20, 21, 30, 35, 40, 45} {
 								a := atom{actor, purposeName, className, labelName, day(2026, at), day(2025, data)}
 								if granted := grants != nil && covers(grants, a); granted && !allows(docs, a) {
 									t.Fatalf("granted beyond the documents: %+v by\n%s", a, show(grants))
@@ -206,7 +206,8 @@ func TestNeverCompilesWider(t *testing.T) {
 			granted++
 		}
 	})
-	if compiled < 20 || granted < 10 {
+	t.Logf("%d compiled, %d to grants", compiled, granted)
+	if compiled < 15 || granted < 5 {
 		t.Errorf("only %d documents compiled, %d of them to grants: the test shows too little", compiled, granted)
 	}
 }

@@ -211,6 +211,8 @@ func TestCompiles(t *testing.T) {
 	}{
 		{"a root permit", []string{document(permit(""))}, a + " " + treat + " conditions"},
 		{"labels", []string{document(permit(psy))}, a + " " + treat + " conditions,HIV,PSY"},
+		{"labels in common", []string{root(`{"type":"permit","purpose":[` + purpose("BTG") + `],"securityLabel":[` + label("N") + `,` + label("SPI") + `]}`)}, a + " " + treat + " conditions,HIV,PSY; " + a + " BTG conditions,PSY"},
+		{"labels that only the nested permit has", []string{document(permit(`,"securityLabel":[` + label("N") + `],"provision":[{"type":"permit","purpose":[` + purpose("BTG") + `],"securityLabel":[` + label("N") + `,` + label("HIV") + `]}]`))}, a + " " + treat + " conditions; " + a + " BTG conditions"},
 		{"label N alone", []string{document(permit(`,"securityLabel":[` + label("N") + `]`))}, a + " " + treat + " conditions"},
 		{"modifiers", []string{document(permit(`,"code":[` + duo("0000045") + `]`))}, a + " " + treat + " conditions if NPU"},
 		{"a DUO permission for research", []string{document(strings.Replace(permit(`,"code":[`+duo("0000004")+`]`), "TREAT", "HRESCH", 1))}, a + " GRU,HMB,POA conditions"},
@@ -342,5 +344,30 @@ func TestDiffWithdrawsAndCommits(t *testing.T) {
 	}
 	if withdraw, commit = fhir.Diff(today, before); len(withdraw) == 0 || len(commit) == 0 {
 		t.Error("an end that is now named is a change")
+	}
+}
+
+func TestDenialsCutToTheSecond(t *testing.T) {
+	unix := func(month time.Month) consent.Time {
+		return consent.Time(time.Date(2026, month, 1, 0, 0, 0, 0, time.UTC).Unix())
+	}
+	cut := `{"start":"2026-03-01T00:00:00Z","end":"2026-04-01T00:00:00Z"}`
+	grants, err := compile(fhir.Options{}, document(permit(`,"provision":[{"type":"deny","period":`+cut+`,"dataPeriod":`+cut+`}]`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type square struct{ from, to, dataFrom, dataTo consent.Time }
+	var got []square
+	for _, g := range grants {
+		got = append(got, square{g.Terms.NotBefore, g.Terms.NotAfter, g.Terms.DataFrom, g.Terms.DataTo})
+	}
+	want := []square{
+		{unix(1), unix(3) - 1, consent.Unstated, consent.MaxTime},
+		{unix(4) + 1, consent.Time(time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC).Unix()), consent.Unstated, consent.MaxTime},
+		{unix(3), unix(4), consent.Unstated, unix(3) - 1},
+		{unix(3), unix(4), unix(4) + 1, consent.MaxTime},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

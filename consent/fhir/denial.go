@@ -29,7 +29,7 @@ func (r rule) denial(document int) denial {
 	// away the label's alone is enough and leaves the rest of the class.
 	if r.hasLabels && !r.otherLabels {
 		d.categories, d.hasCategories = codes.Categories(reach(categories, uint64(r.namedSensitive))), true
-	} else if r.hasClasses && !r.hasLabels {
+	} else if r.hasClasses {
 		d.categories, d.hasCategories = codes.Categories(reach(categories, uint64(r.namedClasses))), true
 	}
 	return d
