@@ -3,6 +3,7 @@ package fhir
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/zkconsent/zkconsent/consent"
 )
@@ -164,8 +165,8 @@ func readPolicy(n node) string {
 		n.get("policy").fail(ErrMissing, "neither a policy nor a policyRule is named")
 	}
 	s := strings.Join(names, " ")
-	if len(s) > 1024 {
-		n.get("policy").fail(ErrValue, "longer than 1024 bytes")
+	if len(s) > 1024 || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		n.get("policy").fail(ErrValue, "longer than 1024 bytes, or with unprintable characters")
 	}
 	return s
 }

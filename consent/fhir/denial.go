@@ -25,6 +25,14 @@ func (r rule) denial(document int) denial {
 	purposes, categories := codes.PurposeTable(), codes.CategoryTable()
 	reach := func(t *codes.Table, mask uint64) uint64 { return t.Down(mask) | t.Up(mask) }
 	d.purposes = codes.Purposes(reach(purposes, uint64(r.namedPurposes)))
+	// DUO's permissions are codes of their own, but mean uses too: whoever denies
+	// a use denies the use without restriction, and whoever denies research
+	// denies all that DUO calls so.
+	if research := codes.Purposes(mustMask("HRESCH")).Closed(); d.purposes&research != 0 {
+		d.purposes |= codes.Purposes(mustMask("NRES")).Closed()
+	} else if d.purposes != 0 {
+		d.purposes |= codes.Purposes(mustMask("NRES"))
+	}
 	// Data of a class and with a label is asked for with both bits, so taking
 	// away the label's alone is enough and leaves the rest of the class.
 	if r.hasLabels && !r.otherLabels {
