@@ -47,7 +47,7 @@ type Grant struct {
 	Document int               // index of the document that permits it
 	Source   [sha256.Size]byte // SHA-256 of that document
 	Path     string            // of the provision that permits it
-	EndStood bool              // the document names the end; otherwise the maximum was set
+	EndNamed bool              // the document names the end; otherwise the maximum was set
 	Notes    []Note            // what was assumed; for the patient to see
 }
 
@@ -87,6 +87,9 @@ func Compile(documents [][]byte, o Options) ([]Grant, error) {
 			for _, g := range more {
 				g.Document, g.Source = i, sha256.Sum256(data)
 				grants = append(grants, g)
+			}
+			if len(grants) > MaxGrants*MaxDocuments {
+				return nil, tooMany()
 			}
 		}
 		for _, r := range c.denials {
@@ -199,7 +202,7 @@ func (r rule) grants(c *consentDocument, o Options) ([]Grant, error) {
 	} else {
 		return nil, &Error{Path: r.path + ".period.start", Kind: ErrMissing, Reason: "neither a start nor Consent.dateTime is named"}
 	}
-	if t.NotAfter, g.EndStood = r.to, r.hasEnd; !r.hasEnd {
+	if t.NotAfter, g.EndNamed = r.to, r.hasEnd; !r.hasEnd {
 		t.NotAfter = clamp(o.Now.Add(o.MaxPeriod))
 		note("period.end", "not named; set to %s", o.Now.Add(o.MaxPeriod).UTC().Format(time.RFC3339))
 	}
@@ -248,7 +251,7 @@ func mustMask(name string) uint64 {
 // out at its earlier end.
 func Diff(before, after []Grant) (withdraw, commit []Grant) {
 	kept := func(g, h Grant) bool {
-		if !g.EndStood && !h.EndStood && g.Source == h.Source {
+		if !g.EndNamed && !h.EndNamed && g.Source == h.Source {
 			h.Terms.NotAfter = g.Terms.NotAfter
 		}
 		return g.same(h)

@@ -96,7 +96,7 @@ func TestDemoConsentCompiles(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	for _, g := range grants {
-		if g.Terms.NotBefore != consent.Time(time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC).Unix()) || !g.EndStood || len(g.Notes) != 0 ||
+		if g.Terms.NotBefore != consent.Time(time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC).Unix()) || !g.EndNamed || len(g.Notes) != 0 ||
 			g.Policy != "https://hospital.example.org/policies/sharing/1" || g.Patient != "Patient/demo-patient" {
 			t.Errorf("%+v", g)
 		}
@@ -265,7 +265,7 @@ func TestNarrowerReadingOfTimes(t *testing.T) {
 		if from != c.from || to != c.to {
 			t.Errorf("%s: %s to %s", c.period, from, to)
 		}
-		if g.EndStood == (len(g.Notes) > 0 && strings.HasSuffix(g.Notes[len(g.Notes)-1].Path, "period.end")) {
+		if g.EndNamed == (len(g.Notes) > 0 && strings.HasSuffix(g.Notes[len(g.Notes)-1].Path, "period.end")) {
 			t.Errorf("%s: an end that was set must be noted: %v", c.period, g.Notes)
 		}
 	}
@@ -291,6 +291,18 @@ func TestRefusesMoreThanEightGrants(t *testing.T) {
 	eight := strings.Replace(permit(""), actor("https://a.example.org"), strings.Join(actors[:8], ","), 1)
 	if grants, err := compile(fhir.Options{}, document(eight)); err != nil || len(grants) != fhir.MaxGrants {
 		t.Errorf("%d, %v", len(grants), err)
+	}
+}
+
+// A document of a megabyte must not cost more than a moment.
+func TestBoundedWork(t *testing.T) {
+	nested := strings.TrimSuffix(strings.Repeat(`{"type":"permit"},{"type":"deny","actor":[`+actor("https://b.example.org")+`]},`, 4000), ",")
+	start := time.Now()
+	if _, err := compile(fhir.Options{}, document(permit(`,"provision":[`+nested+`]`))); !errors.Is(err, fhir.ErrUnsupported) {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %v", took)
 	}
 }
 
