@@ -197,9 +197,11 @@ func bind(ctx context.Context, tx *sql.Tx, person string, n *consent.Enrolment, 
 		return fail(err)
 	}
 	if out.Rotated || out.Restarted {
-		out.Revoking, err = markRevoking(ctx, tx, `person = ? AND holder <> ?`, person, holder)
+		if out.Revoking, err = markRevoking(ctx, tx, `person = ? AND holder <> ?`, person, holder); err != nil {
+			return nil, err
+		}
 	}
-	return out, err
+	return out, nil
 }
 
 // Person returns an enrolled person, or ErrUnknownPerson.

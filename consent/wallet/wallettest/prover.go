@@ -70,4 +70,6 @@ func (p *Prover) Key(c consent.CircuitID, digest [32]byte) (wallet.VerifyingKey,
 }
 
 // EnrolKey is an issuer's.
-func (p *Prover) EnrolKey(digest [32]byte) (presented.Key, error) { return p.Key(consent.Enrol, digest) }
+func (p *Prover) EnrolKey(digest [32]byte) (presented.Key, error) {
+	return p.Key(consent.Enrol, digest)
+}
