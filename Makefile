@@ -56,8 +56,9 @@ test: ## the short tests
 test-full: ## all tests, fuzz seeds included
 	go test -timeout 60m ./...
 
-test-fhir: ## the FHIR compiler's tests, none skipped
-	go test -count=1 -timeout 15m ./consent/fhir/...
+test-fhir: ## the FHIR compiler's tests and HL7's official examples (fetched once, 19 MB)
+	examples=$$(consent/fhir/fetch-examples.sh) && \
+	ZKCONSENT_FHIR_EXAMPLES=$$examples go test -count=1 -timeout 15m -tags fhirexamples ./consent/fhir/...
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' --exclude-dir=.cache '^func Fuzz' . | sort | while read -r file; do \
