@@ -39,8 +39,8 @@ var (
 	ErrFormat = errors.New("not a proving key of this circuit")
 )
 
-// maxProvingKey bounds a proving key's file: about 30 MiB for the largest circuit.
-const maxProvingKey = 1 << 28
+// maxProvingKey bounds a proving key's file; the largest circuit's has 7 MB.
+const maxProvingKey = 1 << 26
 
 // keys is what one circuit needs to prove.
 type keys struct {

@@ -51,8 +51,9 @@ type Progress struct {
 // another constraint system and gets new keys beside the old. Setups of
 // several processes in one dir wait for one another. progress may be nil.
 //
-// ctx is looked at between stages. After an error or a crash dir holds only
-// whole files, and a manifest of whole keys.
+// ctx is looked at between stages. Every file is written whole or not at all;
+// after a crash in between, keys and manifest may disagree, which the digests
+// show to whoever loads them, and which the next Dev repairs.
 func Dev(ctx context.Context, dir string, ids []consent.CircuitID, progress func(Progress)) (*manifest.Manifest, error) {
 	gnarklog.Off()
 	if progress == nil {
@@ -140,7 +141,7 @@ func devCircuit(dir string, id consent.CircuitID, m *manifest.Manifest, report f
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	// The proving key in raw form: four times faster to load, and its digest
+	// The proving key in raw form: no square roots when it is loaded, and its digest
 	// is checked before it is.
 	if entry.ProvingKey, err = writeFile(filepath.Join(folder, manifest.ProvingKeyFile), pk.WriteRawTo); err != nil {
 		return nil, err
