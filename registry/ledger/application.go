@@ -30,6 +30,10 @@ type pendingBlock struct {
 	results []transaction.Result
 }
 
+// storeFault is the CheckTx code of a node that cannot read its own state. It
+// is none of the protocol's codes and stands in no block.
+const storeFault = 1 << 16
+
 func (a *application) Info(context.Context, *abci.RequestInfo) (*abci.ResponseInfo, error) {
 	r := &abci.ResponseInfo{Data: "zkconsent", AppVersion: appVersion}
 	v, err := a.state.View()
@@ -64,7 +68,10 @@ func (a *application) InitChain(_ context.Context, r *abci.RequestInitChain) (*a
 func (a *application) CheckTx(_ context.Context, r *abci.RequestCheckTx) (*abci.ResponseCheckTx, error) {
 	res, err := a.state.CheckTx(r.Tx)
 	if err != nil {
-		return nil, a.board.fail(err)
+		// CometBFT's mempool panics on an error, in the goroutine of whoever
+		// submits. A code keeps the transaction out as well.
+		a.board.fail(err)
+		return &abci.ResponseCheckTx{Code: storeFault}, nil
 	}
 	if res.Code != transaction.Executed {
 		a.board.answer(r.Tx, res)

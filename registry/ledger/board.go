@@ -18,6 +18,7 @@ type board struct {
 	views   []registry.View // of the newest states, oldest first
 	changed uint64          // the last height after which the state was another one
 	tick    chan struct{}   // closed at the next publication
+	arrived bool            // a block of now was made since the start
 	waiting map[[sha256.Size]byte][]*waiter
 	failed  error
 	broken  chan struct{} // closed when failed is set
@@ -65,6 +66,23 @@ func (b *board) publish(v registry.View) {
 	}
 	close(b.tick)
 	b.tick = make(chan struct{})
+}
+
+// arrive says that the newest block is one of now.
+func (b *board) arrive() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.arrived {
+		b.arrived = true
+		close(b.tick)
+		b.tick = make(chan struct{})
+	}
+}
+
+func (b *board) present() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.arrived
 }
 
 // signed finds the state that a header with this AppHash signs.

@@ -38,7 +38,9 @@ func (n *Node) submit(ctx context.Context, raw []byte) (transaction.Result, erro
 	}
 	w := n.board.wait(raw, t.Expiry)
 	defer n.board.leave(raw, w)
-	err = n.comet.Mempool().CheckTx(raw, func(*abci.ResponseCheckTx) {}, mempool.TxInfo{})
+	err = n.use(func() error {
+		return n.comet.Mempool().CheckTx(raw, func(*abci.ResponseCheckTx) {}, mempool.TxInfo{})
+	})
 	var full mempool.ErrMempoolIsFull
 	switch {
 	case errors.As(err, &full):
@@ -78,8 +80,9 @@ func (n *Node) head(ctx context.Context) (*directory.Head, registry.View, error)
 	for {
 		height, _, tick := n.board.newest()
 		if height > since {
-			h, v, err := n.signed(height)
-			if err != nil {
+			var h *directory.Head
+			var v registry.View
+			if err := n.use(func() (err error) { h, v, err = n.signed(height); return err }); err != nil {
 				return nil, none, err
 			}
 			if h != nil {

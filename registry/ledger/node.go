@@ -38,8 +38,9 @@ type Node struct {
 	board      *board
 	comet      *node.Node
 	stop       sync.Once
-	stopped    chan struct{}
 	stopErr    error
+	stopped    chan struct{}
+	life       sync.RWMutex // held for reading by whoever uses comet, which must not be closed meanwhile
 }
 
 // Start opens the home and starts the node. It returns when the node runs;
@@ -83,7 +84,7 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 		return nil, err
 	}
 	c := configOf(home, g, o)
-	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace(c.Consensus, g)}
+	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace(c.Consensus, g, n.board)}
 	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
 		config.DefaultDBProvider, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger))
@@ -94,7 +95,46 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err := n.comet.Start(); err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
 	}
+	n.awaitPresent(ctx)
 	return n, nil
+}
+
+// use runs f while the node is certain not to be stopped.
+func (n *Node) use(f func() error) error {
+	n.life.RLock()
+	defer n.life.RUnlock()
+	select {
+	case <-n.stopped:
+		return ErrStopped
+	default:
+		return f()
+	}
+}
+
+// awaitPresent waits until a node that makes its blocks alone has made one of
+// now, a few milliseconds, so that the first reader finds a fresh head. It
+// gives up when that takes long, as under a genesis that is still to come.
+func (n *Node) awaitPresent(ctx context.Context) {
+	if len(n.genesis.Validators) > 1 {
+		return
+	}
+	patience := time.NewTimer(2 * time.Second)
+	defer patience.Stop()
+	for {
+		_, _, tick := n.board.newest()
+		if n.board.present() {
+			return
+		}
+		select {
+		case <-tick:
+		case <-patience.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-n.board.broken:
+			return
+		}
+	}
 }
 
 // settle finds out whether the newest header signs the newest state already:
@@ -116,6 +156,8 @@ func (n *Node) settle() {
 func (n *Node) Stop() error {
 	n.stop.Do(func() {
 		close(n.stopped)
+		n.life.Lock()
+		defer n.life.Unlock()
 		err := n.comet.Stop()
 		n.comet.Wait()
 		n.stopErr = errors.Join(err, n.state.Close())
@@ -144,13 +186,14 @@ func (n *Node) Address() string {
 // pace makes empty blocks one after the other until the newest one is of now,
 // and every heartbeat from then on. A node that was off would otherwise show a
 // stale head, which nobody may decide on, for a whole heartbeat.
-func pace(c *config.ConsensusConfig, g *directory.Genesis) func(time.Time) {
+func pace(c *config.ConsensusConfig, g *directory.Genesis, b *board) func(time.Time) {
 	heartbeat := time.Duration(g.Directory.Parameters.Heartbeat) * time.Second
 	// The interval is read by the consensus goroutine alone, which is the one
 	// that calls Commit and so this function.
 	return func(block time.Time) {
 		if time.Since(block) <= heartbeat {
 			c.CreateEmptyBlocksInterval = heartbeat
+			b.arrive()
 		} else {
 			c.CreateEmptyBlocksInterval = catchUpInterval
 		}

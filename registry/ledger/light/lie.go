@@ -32,7 +32,7 @@ type LieError struct {
 }
 
 func (e *LieError) Error() string {
-	return fmt.Sprintf("light: the node showed a %s: %s", e.Lie, e.Detail)
+	return fmt.Sprintf("light: the node showed a %s: %s", string(e.Lie), e.Detail)
 }
 
 // Unwrap returns the lie.
