@@ -48,7 +48,7 @@ func (c *Consent) Define(api frontend.API) error {
 		qFrom: c.QFrom, qTo: c.QTo, grantee: c.Grantee, policy: c.Policy,
 		scope: c.Scope, watch: c.Watch,
 	})
-	p.assertMember(c.Record.Authority, c.Trust, c.TrustRoot)
+	p.assertTrusted(c.Record.Authority, c.Trust, c.TrustRoot)
 	p.bind(c.Challenge)
 	return nil
 }

@@ -112,6 +112,9 @@ func TestAttack_Consent(t *testing.T) {
 		}},
 		{name: "registrar outside the list", on: []consent.CircuitID{consent.ConsentOnly}, after: func(c *circuittest.Case) { c.Statement.TrustRoot = c.Element() }},
 		{name: "registrar at another's place", on: []consent.CircuitID{consent.ConsentOnly}, after: func(c *circuittest.Case) { c.Witness.Consent.Trust.Index ^= 3 }},
+		{name: "nobody as registrar, at an empty place", on: []consent.CircuitID{consent.ConsentOnly}, before: func(c *circuittest.Case) {
+			c.Witness.Consent.Authority = fr.Element{}
+		}},
 		{name: "a node of the list as registrar", on: []consent.CircuitID{consent.ConsentOnly}, after: func(c *circuittest.Case) {
 			// Only the path is a level short: the record itself is registered
 			// under the node's value, and the upper levels are true.

@@ -85,6 +85,9 @@ func TestAttack_Credential(t *testing.T) {
 		}},
 		{name: "issuer outside the list", on: withAttribute, after: func(c *circuittest.Case) { c.Statement.TrustRoot = c.Element() }},
 		{name: "issuer at another's place", on: withAttribute, after: func(c *circuittest.Case) { c.Witness.Credential.Trust.Index ^= 1 }},
+		{name: "nobody as issuer, at an empty place", on: withAttribute, before: func(c *circuittest.Case) {
+			c.Witness.Credential.Authority = fr.Element{}
+		}},
 		{name: "a trusted issuer's name on another's leaf", on: withAttribute, before: func(c *circuittest.Case) {
 			c.Register = func(kind consent.Kind, leaf fr.Element) fr.Element {
 				r := c.Witness.Credential

@@ -60,7 +60,7 @@ func (c *CredentialPart) assert(p *parts, holder variable, q tested) {
 	opening := append([]variable{holder, q.schema, c.Expires, c.Salt}, c.Attributes[:]...)
 	cm := p.hash.Sum(poseidon.TagCredential, opening...)
 	p.assertMember(p.hash.Sum(poseidon.TagLeafCredential, c.Issuer, cm, c.Lock), c.Path, q.root)
-	p.assertMember(c.Issuer, c.Trust, q.trustRoot)
+	p.assertTrusted(c.Issuer, c.Trust, q.trustRoot)
 	p.assertOrder(q.until, c.Expires)
 
 	var first variable // the slot of range 0, to which links tie the others

@@ -44,6 +44,14 @@ func (p *parts) assertMember(leaf variable, path merkle.Path, root variable) {
 	merkle.AssertMember(p.api, p.hash, leaf, path, root)
 }
 
+// assertTrusted proves that an authority is in a list. The list's empty places
+// hold 0; that no record carries 0 for its authority is the ledger's care, and
+// for one constraint does not have to be trusted.
+func (p *parts) assertTrusted(authority variable, path merkle.Path, root variable) {
+	p.api.AssertIsDifferent(authority, 0)
+	p.assertMember(authority, path, root)
+}
+
 // bind ties a public input that nothing else uses into a constraint: gnark's
 // Groth16 would leave it free, and a proof would serve any value of it.
 func (p *parts) bind(v variable) { p.api.Mul(v, v) }

@@ -139,6 +139,12 @@ func TestRefusesFalseWitnessWithoutItsValues(t *testing.T) {
 		c.Statement.Root = c.Element()
 		refuses(t, p, c)
 	})
+	t.Run("claim, nobody as issuer", func(t *testing.T) {
+		c := circuittest.New(t, consent.Claim, 6)
+		c.Witness.Credential.Authority = fr.Element{}
+		c.Seal()
+		refuses(t, p, c)
+	})
 	t.Run("enrol, key off the curve", func(t *testing.T) {
 		c := circuittest.New(t, consent.Enrol, 7)
 		c.Witness.Holder.AkX = c.Element()
