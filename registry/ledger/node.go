@@ -234,6 +234,14 @@ func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
 	c.Consensus.TimeoutCommit = 0
 	c.Consensus.SkipTimeoutCommit = true
 	c.Consensus.CreateEmptyBlocks = true
+	if len(g.Validators) == 1 {
+		// Nobody's votes travel. What these bound is how long a validator
+		// that was killed between its proposal and its vote, and will not
+		// sign another proposal, waits for the next round.
+		c.Consensus.TimeoutPropose, c.Consensus.TimeoutProposeDelta = 100*time.Millisecond, 100*time.Millisecond
+		c.Consensus.TimeoutPrevote, c.Consensus.TimeoutPrevoteDelta = 50*time.Millisecond, 50*time.Millisecond
+		c.Consensus.TimeoutPrecommit, c.Consensus.TimeoutPrecommitDelta = 50*time.Millisecond, 50*time.Millisecond
+	}
 	c.Consensus.CreateEmptyBlocksInterval = catchUpInterval
 	return c
 }
