@@ -38,9 +38,10 @@ type Config struct {
 // A Verifier makes requests and decides presentations. Its methods may be
 // called concurrently.
 type Verifier struct {
-	c      Config
-	ledger *ledgerView
-	counts counts
+	c        Config
+	ledger   *ledgerView
+	prepared preparedSet
+	counts   counts
 }
 
 // New checks the configuration; it asks neither the ledger nor the store.

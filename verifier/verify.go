@@ -46,13 +46,14 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	}
 	verdict.RequestID = p.Request
 
-	asked, r, err := v.asked(ctx, p.Request)
+	asked, err := v.asked(ctx, p.Request)
 	if errors.Is(err, ErrNotFound) {
 		return deny(UnknownRequest)
 	}
 	if err != nil {
 		return verdict, err
 	}
+	r := asked.asked.Request
 	if verdict.At > r.Expires+consent.Time(consent.ClockSkew/time.Second) {
 		return deny(Expired)
 	}
@@ -70,7 +71,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	if err != nil {
 		return verdict, err
 	}
-	if _, err := asked.Validate(v.view(s.dir, now)); err != nil {
+	if err := v.stillValid(asked, s, now); err != nil {
 		return deny(InvalidRequest)
 	}
 	key := v.c.Keys[r.Manifest]
@@ -114,7 +115,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 
 	err = presented.Check(key, presented.Shown{Rk: p.Rk, Proof: p.Proof, Signature: p.Signature},
 		func(x, y fr.Element) (*consent.Statement, error) {
-			return r.Statement(consent.Presented{Root: epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y})
+			return asked.with(consent.Presented{Root: epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y}), nil
 		})
 	if reason, bad := faults(err); bad {
 		return deny(reason)
@@ -124,7 +125,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	}
 
 	verdict.accept(r, p, s.dir)
-	record, err := s.record(asked, p, verdict)
+	record, err := s.record(asked.asked, p, verdict)
 	if err == nil {
 		err = v.c.Store.Accept(ctx, Answer{
 			Request: p.Request, Digest: verdict.Digest, Rule: r.Rule, Scope: scope,
@@ -143,23 +144,45 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 }
 
 // asked finds a request of this verifier, on this ledger.
-func (v *Verifier) asked(ctx context.Context, id [16]byte) (*consent.SignedRequest, *consent.Request, error) {
+func (v *Verifier) asked(ctx context.Context, id [16]byte) (*prepared, error) {
 	a, err := v.c.Store.Request(ctx, id)
 	if err != nil {
-		return nil, nil, fmt.Errorf("verifier: looking for the request: %w", err)
+		return nil, fmt.Errorf("verifier: looking for the request: %w", err)
 	}
-	s, err := consent.DecodeSignedRequest(a.Signed)
+	if p := v.prepared.get(id, sha256.Sum256(a.Signed)); p != nil {
+		return p, nil
+	}
+	p, err := prepare(a.Signed)
 	if err != nil {
-		return nil, nil, fmt.Errorf("verifier: the stored request is damaged: %w", err)
+		return nil, fmt.Errorf("verifier: the stored request is damaged: %w", err)
 	}
-	r := s.Request
+	r := p.asked.Request
 	if r.ID != id {
-		return nil, nil, errors.New("verifier: the stored request is damaged: it has another id")
+		return nil, errors.New("verifier: the stored request is damaged: it has another id")
 	}
 	if !r.Signer.Equal(&v.c.ID) || r.Genesis != v.c.Genesis {
-		return nil, nil, fmt.Errorf("%w: the request is another verifier's or another ledger's", ErrNotFound)
+		return nil, fmt.Errorf("%w: the request is another verifier's or another ledger's", ErrNotFound)
 	}
-	return s, r, nil
+	v.prepared.put(*p)
+	return p, nil
+}
+
+// stillValid puts the request through the shared validator again, since an
+// issuer may have lost its trust after the question. Under an unchanged
+// directory only the clock can have moved.
+func (v *Verifier) stillValid(p *prepared, s *sight, now time.Time) error {
+	if issued := p.asked.Request.Issued; consent.Time(max(now.Add(consent.ClockSkew).Unix(), 0)) < issued {
+		return fmt.Errorf("verifier: the request was issued in the future")
+	}
+	if p.directory == s.head.State.Directory {
+		return nil
+	}
+	if _, err := p.asked.Validate(v.view(s.dir, now)); err != nil {
+		return err
+	}
+	p.directory = s.head.State.Directory
+	v.prepared.put(*p)
+	return nil
 }
 
 // overtaken resolves a race with another call that answered the request first.
