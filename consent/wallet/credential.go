@@ -40,22 +40,25 @@ func (w *Wallet) AcceptOffer(ctx context.Context, l Ledger, encoded []byte) (Cre
 		return Credential{}, err
 	}
 	r := &credentialRecord{issuer: o.Issuer, lock: o.Lock, offer: encoded}
-	leaf, found := r.leaf(o), false
+	leaf, found, revoked := r.leaf(o), false, false
 	err = pages(ctx, 0, s.Epoch.Records, l.Records, func(e journal.Record) error {
-		if !e.Revoked && e.Kind == consent.KindCredential && e.Leaf.Equal(&leaf) {
+		switch {
+		case e.Revoked:
+			revoked = revoked || found && e.Index == r.index
+		case e.Kind == consent.KindCredential && e.Leaf.Equal(&leaf):
 			r.index, found = e.Index, true
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return Credential{}, err
-	}
-	if !found {
+	case !found:
 		return Credential{}, ErrNotOnLedger
-	}
-	if _, err := path(ctx, l, s.Epoch, r.index, leaf); errors.Is(err, errNotThere) {
+	case revoked:
 		return Credential{}, &OfferError{"leaf", "the credential is revoked"}
-	} else if err != nil {
+	}
+	if _, err := path(ctx, l, s.Epoch, r.index, leaf); err != nil {
 		return Credential{}, err
 	}
 	if r.id, err = newID(); err != nil {

@@ -27,7 +27,8 @@ type Ledger interface {
 	Records(ctx context.Context, from, to uint64) ([]journal.Record, error)
 	// Withdrawals returns the entries [from, to) of the withdrawal log.
 	Withdrawals(ctx context.Context, from, to uint64) ([]journal.Withdrawal, error)
-	// Path returns the path of a leaf in the tree of the epoch.
+	// Path returns the path of a leaf in the tree of the epoch, or an error that
+	// wraps ErrNoLeaf or ErrEpochReplaced.
 	Path(ctx context.Context, epoch directory.Epoch, index uint64) (merkle.Path, error)
 }
 
@@ -51,6 +52,14 @@ var ErrStale = errors.New("wallet: the newest head that the ledger shows is not 
 
 // ErrLedger reports a ledger that contradicts itself or is another one.
 var ErrLedger = errors.New("wallet: the ledger's answer cannot be right")
+
+// Errors of a Ledger's Path.
+var (
+	// ErrNoLeaf says that the leaf is not in the tree: revoked, or not yet in it.
+	ErrNoLeaf = errors.New("wallet: the leaf is not in the epoch's tree")
+	// ErrEpochReplaced says that a newer epoch has closed since the snapshot.
+	ErrEpochReplaced = errors.New("wallet: a newer epoch has replaced this one")
+)
 
 // snapshot takes a snapshot and refuses one that is stale, of another ledger,
 // or whose parts do not belong together.
@@ -101,10 +110,7 @@ func path(ctx context.Context, l Ledger, epoch directory.Epoch, index uint64, le
 		return p, fmt.Errorf("%w: the path is another leaf's or has another depth", ErrLedger)
 	}
 	if r := p.Root(leaf); !r.Equal(&epoch.Root) {
-		return p, fmt.Errorf("%w: the path does not lead to root %s", errNotThere, field.Hex(epoch.Root)[:16])
+		return p, fmt.Errorf("%w: the path does not lead to root %s", ErrNoLeaf, field.Hex(epoch.Root)[:16])
 	}
 	return p, nil
 }
-
-// errNotThere says that the leaf is not in the tree: revoked, or not yet in it.
-var errNotThere = errors.New("wallet: not in the tree")

@@ -50,6 +50,20 @@ func (w *Wallet) Prove(ctx context.Context, l Ledger, p Prover, v *Review, appro
 	if !approved {
 		return nil, ErrNoPresentation
 	}
+	for range snapshots - 1 {
+		out, err := w.prove(ctx, l, p, v)
+		if !errors.Is(err, ErrEpochReplaced) {
+			return out, err
+		}
+	}
+	return w.prove(ctx, l, p, v)
+}
+
+// snapshots is how often a wallet starts again because an epoch closed while
+// it was reading.
+const snapshots = 3
+
+func (w *Wallet) prove(ctx context.Context, l Ledger, p Prover, v *Review) (*consent.Presentation, error) {
 	w.work.Lock()
 	s, err := w.sync(ctx, l)
 	w.work.Unlock()
@@ -74,7 +88,7 @@ func (w *Wallet) Prove(ctx context.Context, l Ledger, p Prover, v *Review, appro
 	}
 	for _, one := range all {
 		wit, err := one.witness(ctx, l, s, k, q)
-		if errors.Is(err, errNotThere) {
+		if errors.Is(err, ErrNoLeaf) {
 			continue
 		}
 		if err != nil {

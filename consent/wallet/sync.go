@@ -44,7 +44,7 @@ func (w *Wallet) sync(ctx context.Context, l Ledger) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &finder{contents: c, keys: k, epoch: consent.Time(s.Epoch.ClosedAt), now: w.moment(), delay: s.Directory.Parameters.RevokeDelay}
+	f := &finder{contents: c, keys: k, commitments: map[ID]fr.Element{}, epoch: consent.Time(s.Epoch.ClosedAt), now: w.moment(), delay: s.Directory.Parameters.RevokeDelay}
 	before := len(c.consents)
 	// A number found near the end of the window moves the window, and what it
 	// now covers may stand anywhere in the part that is new.
@@ -101,6 +101,7 @@ type finder struct {
 	epoch, now  consent.Time
 	delay       uint64
 	numbers     map[fr.Element]uint64 // lock → number
+	commitments map[ID]fr.Element     // of sealed records, computed once
 	withdrawals map[fr.Element]uint64 // v → number
 }
 
@@ -145,15 +146,26 @@ func (f *finder) record(e journal.Record) error {
 		if r.state != Sealed || !r.known || !r.registrar.Equal(&e.Authority) {
 			continue
 		}
-		s, err := r.sealed(f.keys)
+		cm, err := f.commitment(r)
 		if err != nil {
 			return err
 		}
-		if leaf := consent.Leaf(consent.KindConsent, e.Authority, s.Commitment, e.Lock); leaf.Equal(&e.Leaf) {
+		if leaf := consent.Leaf(consent.KindConsent, e.Authority, cm, e.Lock); leaf.Equal(&e.Leaf) {
 			r.state = Misregistered
 		}
 	}
 	return nil
+}
+
+func (f *finder) commitment(r *consentRecord) (fr.Element, error) {
+	if cm, ok := f.commitments[r.id]; ok {
+		return cm, nil
+	}
+	s, err := r.sealed(f.keys)
+	if err == nil {
+		f.commitments[r.id] = s.Commitment
+	}
+	return s.Commitment, err
 }
 
 // mine takes in a commit that carries the lock of number i.

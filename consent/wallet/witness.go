@@ -8,7 +8,7 @@ import (
 )
 
 // witness opens the chosen records and takes their paths in the newest epoch.
-// It returns errNotThere when one of them is not in the tree any more.
+// It returns ErrNoLeaf when one of them is not in the tree any more.
 func (c *choice) witness(ctx context.Context, l Ledger, s *Snapshot, k *keys, q *consent.Request) (*consent.Witness, error) {
 	w := k.witness()
 	trust, err := q.Trust.Tree()
