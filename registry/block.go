@@ -30,6 +30,9 @@ func (s *State) Apply(b Block) (*Applied, error) {
 	if s.broken {
 		return nil, ErrBroken
 	}
+	if err := s.trouble.err(); err != nil {
+		return nil, err
+	}
 	cur, err := s.now()
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func (s *State) Check(ctx context.Context, progress Progress) (height uint64, er
 		progress = func(string, uint64, uint64) {}
 	}
 	c := &checker{ctx: ctx, r: snap, f: f, progress: progress, live: map[fr.Element]uint64{}, used: map[fr.Element]uint64{}}
-	return f.height, firstError(c.genesis, c.replay, c.withdrawals, c.commitments, c.locks, c.nodes, c.leaves, c.auxiliary, c.nothingElse)
+	return f.height, firstError(c.genesis, c.replay, c.withdrawals, c.commitments, c.locks, c.nodes, c.leaves, c.auxiliary, c.nothingElse, s.trouble.err)
 }
 
 type checker struct {

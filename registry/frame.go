@@ -68,7 +68,7 @@ func (f *frame) encode() []byte {
 func loadFrame(r pebble.Reader) (*frame, error) {
 	b, err := get(r, []byte{keyMeta})
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
+		return nil, refuseLeftovers(r)
 	}
 	if err != nil {
 		return nil, err
@@ -111,6 +111,20 @@ func loadFrame(r pebble.Reader) (*frame, error) {
 		}
 	}
 	return f, f.loadDocuments(r)
+}
+
+// refuseLeftovers holds a store without a frame to being empty: a genesis on
+// top of old entries would be another ledger.
+func refuseLeftovers(r pebble.Reader) error {
+	it, err := r.NewIter(nil)
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	if it.First() {
+		return damaged("meta", "missing, although the store is not empty")
+	}
+	return it.Error()
 }
 
 // loadDocuments reads the genesis and the directory and holds them against

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"errors"
 	"sort"
 	"testing"
 
@@ -104,7 +105,7 @@ func newChainOn(t testing.TB, fs vfs.FS, change ...func(*directory.Genesis)) *ch
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := s.Check(context.Background(), nil); err != nil && err.Error() != "registry: the state is closed" {
+		if _, err := s.Check(context.Background(), nil); err != nil && !errors.Is(err, registry.ErrClosed) {
 			t.Errorf("Check after the test: %v", err)
 		}
 		s.Close()

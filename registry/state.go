@@ -21,7 +21,7 @@ var (
 	ErrNotStaged  = errors.New("registry: no block is staged")
 	ErrBroken     = errors.New("registry: an earlier write failed; close the state and open it again")
 	ErrRange      = errors.New("registry: no such range of this log")
-	errClosed     = errors.New("registry: the state is closed")
+	ErrClosed     = errors.New("registry: the state is closed")
 	errBadOptions = errors.New("registry: Options is nil")
 )
 
@@ -35,7 +35,8 @@ type Options struct {
 // A State is the ledger's state on disk. Its methods are safe for concurrent
 // use; Apply and Commit are for one caller, the consensus engine.
 type State struct {
-	db *pebble.DB
+	db      *pebble.DB
+	trouble *trouble
 
 	apply  sync.Mutex // held by Apply and Commit
 	staged *staging
@@ -71,11 +72,12 @@ func Open(dir string, o *Options) (*State, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
-	db, err := openStore(dir, fs, o)
+	tr := &trouble{log: o.Logger}
+	db, err := openStore(dir, fs, o, tr)
 	if err != nil {
 		return nil, fmt.Errorf("registry: opening %s: %w", dir, err)
 	}
-	s := &State{db: db}
+	s := &State{db: db, trouble: tr}
 	if s.cur, err = loadFrame(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("registry: opening %s: %w", dir, err), db.Close())
 	}
@@ -84,7 +86,7 @@ func Open(dir string, o *Options) (*State, error) {
 
 // openStore turns a panic of the store, which is how it reports some damaged
 // files, into an error.
-func openStore(dir string, fs vfs.FS, o *Options) (db *pebble.DB, err error) {
+func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (db *pebble.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			db, err = nil, fmt.Errorf("damaged store: %v", r)
@@ -94,6 +96,7 @@ func openStore(dir string, fs vfs.FS, o *Options) (db *pebble.DB, err error) {
 		FS:                 fs,
 		ReadOnly:           o.ReadOnly,
 		Logger:             storeLogger{o.Logger},
+		EventListener:      tr.listener(),
 		FormatMajorVersion: pebble.FormatNewest, // its WAL tells a torn tail from a damaged middle
 		MemTableSize:       16 << 20,
 	})
@@ -125,7 +128,7 @@ func (s *State) now() (*frame, error) {
 func (s *State) current() (*frame, error) {
 	switch {
 	case s.closed:
-		return nil, errClosed
+		return nil, ErrClosed
 	case s.cur == nil:
 		return nil, ErrNoGenesis
 	}
@@ -134,19 +137,3 @@ func (s *State) current() (*frame, error) {
 
 // appHash is what the next header signs.
 func (f *frame) appHash() [sha256.Size]byte { return f.state.Digest() }
-
-// storeLogger keeps the store quiet, and turns its fatal errors, after which
-// it must not go on, into a panic instead of an exit of the process.
-type storeLogger struct{ l *slog.Logger }
-
-func (storeLogger) Infof(string, ...any) {}
-
-func (s storeLogger) Errorf(format string, args ...any) {
-	if s.l != nil {
-		s.l.Error("registry store", "err", fmt.Sprintf(format, args...))
-	}
-}
-
-func (storeLogger) Fatalf(format string, args ...any) {
-	panic("registry: store: " + fmt.Sprintf(format, args...))
-}
