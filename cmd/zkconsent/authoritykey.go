@@ -1,0 +1,86 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/field"
+)
+
+// authorityFile holds an authority's Ed25519 key in its folder, as PKCS #8.
+const authorityFile = "authority.pem"
+
+func (a *app) authorityKeyVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "key",
+		Short: "Make this authority's key, or show its public part",
+		Long: `Make an Ed25519 key in the authority's folder, unless it has one, and show what
+others need: the public key, and the stable id that the ledger will know the
+authority by even after the key is changed.`,
+		RunE: func(*cobra.Command, []string) error {
+			key, err := a.authorityKey()
+			if errors.Is(err, fs.ErrNotExist) {
+				key, err = a.newAuthorityKey()
+			}
+			if err != nil {
+				return err
+			}
+			pub := key.Public().(ed25519.PublicKey)
+			v := map[string]string{"id": field.Hex(directory.AuthorityID(pub)), "key": hex.EncodeToString(pub)}
+			return a.emit(v, func(w io.Writer) { fmt.Fprintf(w, "id  %s\nkey %s\n", v["id"], v["key"]) })
+		},
+	}
+}
+
+func (a *app) newAuthorityKey() (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return key, writeFile(a.path(authorityFile), block, 0o600)
+}
+
+// authorityKey reads the key in the party's folder. A key that others may read
+// is refused: it can issue, register and ask in the authority's name.
+func (a *app) authorityKey() (ed25519.PrivateKey, error) {
+	path := a.path(authorityFile)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w; make one with: zkconsent authority key", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s: others may read it; run: chmod 600 %s", path, path)
+	}
+	b, err := a.readFile(path, 4096)
+	if err != nil {
+		return nil, err
+	}
+	block, rest := pem.Decode(b)
+	if block == nil || len(rest) > 0 || block.Type != "PRIVATE KEY" {
+		return nil, fmt.Errorf("%s: not one PEM block PRIVATE KEY", path)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: not a PKCS #8 key", path)
+	}
+	key, ok := parsed.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s: not an Ed25519 key", path)
+	}
+	return key, nil
+}

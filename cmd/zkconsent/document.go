@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/spf13/cobra"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/field"
+)
+
+func (a *app) documentVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "document",
+		Short: "Make the lists that a ledger names by digest",
+		Long: `Make trust lists and value sets. The ledger's genesis names them by digest;
+verifiers put them into their requests, and wallets compare.`,
+	}
+	c.AddCommand(a.trustListVerb(), a.valueSetVerb())
+	return c
+}
+
+func (a *app) trustListVerb() *cobra.Command {
+	var name, out string
+	var ids []string
+	c := &cobra.Command{
+		Use:     "trust-list --name NAME --authority ID …",
+		Short:   "List the authorities whose records count",
+		Example: "  zkconsent document trust-list --name hospitals --authority 1f…9a --out hospitals.zkc",
+		RunE: func(*cobra.Command, []string) error {
+			t := consent.TrustList{Name: name, Sequence: 1}
+			for _, id := range ids {
+				e, err := field.ParseHex(id)
+				if err != nil {
+					return fmt.Errorf("--authority %s: %w", id, err)
+				}
+				t.Authorities = append(t.Authorities, e)
+			}
+			sort.Slice(t.Authorities, func(i, j int) bool { return t.Authorities[i].Cmp(&t.Authorities[j]) < 0 })
+			if err := t.Check(); err != nil {
+				return err
+			}
+			return a.putDocument("trust-list", out, t.Encode(), t.Name, t.Digest())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&name, "name", "", "name on the ledger")
+	f.StringArrayVar(&ids, "authority", nil, "id of an authority; may be repeated")
+	f.StringVar(&out, "out", "", "file to write")
+	required(c, "name", "authority", "out")
+	return c
+}
+
+func (a *app) valueSetVerb() *cobra.Command {
+	var name, out string
+	var texts, prefixes, ids []string
+	c := &cobra.Command{
+		Use:     "value-set --name NAME --text VALUE …",
+		Short:   "List the values that a predicate accepts",
+		Example: "  zkconsent document value-set --name plans-2026 --text GOLD --text SILVER --out plans.zkc",
+		RunE: func(*cobra.Command, []string) error {
+			s := consent.ValueSet{Name: name, Sequence: 1}
+			for _, t := range texts {
+				v, err := consent.EncodeText(t)
+				if err != nil {
+					return fmt.Errorf("--text %q: %w", t, err)
+				}
+				s.Intervals = append(s.Intervals, consent.Interval{Lo: v, Hi: v})
+			}
+			for _, p := range prefixes {
+				lo, hi, err := consent.CodePrefix(p)
+				if err != nil {
+					return fmt.Errorf("--prefix %q: %w", p, err)
+				}
+				s.Intervals = append(s.Intervals, consent.Interval{Lo: lo, Hi: hi})
+			}
+			for _, id := range ids {
+				v, err := consent.EncodeID(id)
+				if err != nil {
+					return fmt.Errorf("--id %q: %w", id, err)
+				}
+				s.Intervals = append(s.Intervals, consent.Interval{Lo: v, Hi: v})
+			}
+			sort.Slice(s.Intervals, func(i, j int) bool { return s.Intervals[i].Lo < s.Intervals[j].Lo })
+			if err := s.Check(); err != nil {
+				return err
+			}
+			if name == "" {
+				return errors.New("--name is empty")
+			}
+			return a.putDocument("value-set", out, s.Encode(), s.Name, s.Digest())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&name, "name", "", "name on the ledger")
+	f.StringArrayVar(&texts, "text", nil, "a text, for slots of type text; may be repeated")
+	f.StringArrayVar(&prefixes, "prefix", nil, "the beginning of codes, such as E11, for slots of type code; may be repeated")
+	f.StringArrayVar(&ids, "id", nil, "an identifier of digits (SNOMED CT, RxNorm), for slots of type id; may be repeated")
+	f.StringVar(&out, "out", "", "file to write")
+	required(c, "name", "out")
+	return c
+}
+
+func (a *app) putDocument(kind, out string, message []byte, name string, digest fr.Element) error {
+	if err := a.writeMessage(kind, out, message); err != nil {
+		return err
+	}
+	v := map[string]string{"name": name, "digest": field.Hex(digest), "file": out}
+	return a.emit(v, func(w io.Writer) { fmt.Fprintf(w, "%s %s written to %s\ndigest %s\n", kind, name, out, v["digest"]) })
+}
+
+// required marks flags without which a verb cannot start.
+func required(c *cobra.Command, names ...string) {
+	for _, n := range names {
+		if err := c.MarkFlagRequired(n); err != nil {
+			panic(err) // the flag does not exist: a mistake in this program
+		}
+	}
+}

@@ -1,0 +1,21 @@
+// Command zkconsent proves and verifies consents without names: it is the
+// wallet of a patient, the desk of an issuer, a registrar and a verifier, and
+// a node of the ledger, one verb each.
+//
+// Exit status: 0 done or accepted, 1 failed, 2 wrong usage, 3 denied, 4 no
+// decision (the ledger's newest state is unreachable or too old), 5 the wallet
+// has nothing to present.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/consent/wallet"
+	"github.com/zkconsent/zkconsent/internal/field"
+)
+
+func (a *app) proveVerb() *cobra.Command {
+	var in, out string
+	var yes, explain bool
+	c := &cobra.Command{
+		Use:   "prove --request FILE --out FILE",
+		Short: "Look at a request, decide, and answer it with a proof",
+		Long: `Show in plain words who asks for what, why and for how long, and answer with a proof
+if you agree. Whoever asks learns that the answer to its questions is yes and
+nothing else; whether you declined, lack a record or the answer is no looks the
+same from outside.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, err := a.readMessage("signed-request", in, consent.MaxRequest+1024)
+			if err != nil {
+				return err
+			}
+			r, err := consent.DecodeSignedRequest(b)
+			if err != nil {
+				return err
+			}
+			p, err := a.prover()
+			if err != nil {
+				return err
+			}
+			return a.withWallet(c.Context(), func(w *wallet.Wallet, s *session) error {
+				review, err := w.Review(c.Context(), s.walletLedger(), r)
+				if err != nil {
+					return ledgerError(err)
+				}
+				if !a.json {
+					fmt.Fprint(a.stdout, review.Text())
+				}
+				if !yes {
+					yes = a.confirm("answer this request?")
+				}
+				start := time.Now()
+				shown, err := w.Prove(c.Context(), s.walletLedger(), p, review, yes)
+				if errors.Is(err, wallet.ErrNoPresentation) {
+					return a.explain(w, review, yes, explain)
+				}
+				if err != nil {
+					return ledgerError(err)
+				}
+				took := time.Since(start)
+				message := shown.Encode()
+				if err := a.writeMessage("presentation", out, message); err != nil {
+					return err
+				}
+				code := fmt.Sprintf("%06d", consent.ComparisonCode(r.Request.Challenge(), shown.Rk))
+				v := struct {
+					Review    *wallet.Review `json:"review"`
+					Pseudonym string         `json:"pseudonym"`
+					Epoch     uint64         `json:"epoch"`
+					Code      string         `json:"comparisonCode"`
+					Proof     int            `json:"proofBytes"`
+					Bytes     int            `json:"bytes"`
+					Seconds   float64        `json:"seconds"`
+					File      string         `json:"file"`
+				}{review, field.Hex(shown.Nullifier), shown.Epoch, code, len(shown.Proof), len(message), took.Seconds(), out}
+				return a.emit(v, func(w io.Writer) {
+					fmt.Fprintf(w, "presentation of %d bytes (proof %d) written to %s in %s\n", v.Bytes, v.Proof, out, took.Round(time.Millisecond))
+					fmt.Fprintf(w, "if it is scanned from another screen, both must show the code %s\n", code)
+				})
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&in, "request", "", "the verifier's request")
+	f.StringVar(&out, "out", "", "file to write the presentation to")
+	f.BoolVar(&yes, "yes", false, "answer without asking")
+	f.BoolVar(&explain, "explain", false, "if there is nothing to present, say why, on this screen only")
+	required(c, "request", "out")
+	return c
+}
+
+// explain ends with the one status for "nothing to present"; why is told to
+// the patient alone, on standard error, and only when asked for.
+func (a *app) explain(w *wallet.Wallet, review *wallet.Review, approved, wanted bool) error {
+	switch {
+	case !approved:
+		return &exit{exitNothing, errors.New("nothing presented: not approved (agree at the prompt, or with --yes)")}
+	case !wanted:
+		return &exit{exitNothing, errors.New("nothing presented; to see why, on this screen only, add --explain")}
+	}
+	reasons, err := w.Explain(review)
+	if err != nil {
+		return err
+	}
+	for _, r := range reasons {
+		kind := "credential"
+		if r.Consent {
+			kind = "consent"
+		}
+		fmt.Fprintf(a.stderr, "%s %s: %s\n", kind, r.ID, r.Reason)
+	}
+	return &exit{exitNothing, errors.New("nothing presented; the reasons above are for you alone")}
+}

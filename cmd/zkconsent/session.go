@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/consent/wallet"
+	"github.com/zkconsent/zkconsent/internal/merkle"
+	"github.com/zkconsent/zkconsent/internal/presented"
+	"github.com/zkconsent/zkconsent/internal/proof"
+	"github.com/zkconsent/zkconsent/prover"
+	"github.com/zkconsent/zkconsent/registry/journal"
+	"github.com/zkconsent/zkconsent/registry/ledger/light"
+	"github.com/zkconsent/zkconsent/registry/ledger/wire"
+	"github.com/zkconsent/zkconsent/registry/transaction"
+	"github.com/zkconsent/zkconsent/verifier"
+)
+
+// genesisFile names the ledger in every party's folder.
+const genesisFile = "genesis.zkc"
+
+// maxGenesis bounds a genesis file in bytes.
+const maxGenesis = 1 << 20
+
+var errUnreachable = wire.ErrUnreachable
+
+type genesis struct {
+	*directory.Genesis
+	hash [32]byte
+}
+
+// genesis reads the ledger's genesis from the party's folder. It is the one
+// thing that a party must have from somebody it trusts.
+func (a *app) genesis() (*genesis, error) {
+	b, err := a.readMessage("genesis", a.path(genesisFile), maxGenesis)
+	if err != nil {
+		return nil, fmt.Errorf("%w; copy the ledger's %s into this folder", err, genesisFile)
+	}
+	g, err := directory.DecodeGenesis(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.path(genesisFile), err)
+	}
+	return &genesis{g, directory.GenesisHash(g)}, nil
+}
+
+// A session is a party's view of the ledger: a light client over a node that
+// it does not trust.
+type session struct {
+	genesis *genesis
+	remote  *wire.Remote
+	light   *light.Client
+}
+
+// session opens the party's light client and brings it up to date.
+func (a *app) session(ctx context.Context) (*session, error) {
+	g, err := a.genesis()
+	if err != nil {
+		return nil, err
+	}
+	if a.node == "" {
+		return nil, errors.New("which node? name its address with --node HOST:PORT or $ZKCONSENT_NODE")
+	}
+	remote, err := wire.Dial(a.node)
+	if err != nil {
+		return nil, err
+	}
+	client, err := light.Open(light.Config{Genesis: g.Genesis, Source: remote, Dir: a.path("ledger"), Clock: a.now})
+	if err != nil {
+		return nil, errors.Join(err, remote.Close())
+	}
+	s := &session{g, remote, client}
+	if err := s.refresh(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// refresh brings the view up to date. A node that cannot be reached, lies or
+// stands still leaves nothing to decide on.
+func (s *session) refresh(ctx context.Context) error {
+	if err := s.light.Sync(ctx); err != nil {
+		return &exit{exitUndecided, err}
+	}
+	return nil
+}
+
+func (s *session) close() { _ = s.remote.Close() }
+
+// Submit sends a transaction and waits for its block.
+func (s *session) Submit(ctx context.Context, t *transaction.Transaction) (*transaction.Result, error) {
+	return s.light.Submit(ctx, t)
+}
+
+// transact signs and submits a transaction of an authority, and fails unless
+// every item was accepted.
+func (s *session) transact(ctx context.Context, a *app, kind transaction.Kind, payload []byte) (*transaction.Result, error) {
+	key, err := a.authorityKey()
+	if err != nil {
+		return nil, err
+	}
+	self, err := s.self(key)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.envelope(kind, payload)
+	if err != nil {
+		return nil, err
+	}
+	t.Sign(self.ID, key)
+	r, err := s.Submit(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.Refused()
+}
+
+func (s *session) envelope(kind transaction.Kind, payload []byte) (*transaction.Transaction, error) {
+	head, err := s.light.Head()
+	if err != nil {
+		return nil, err
+	}
+	var nonce [8]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return nil, err
+	}
+	return &transaction.Transaction{
+		Genesis: s.genesis.hash, Expiry: head.Height + transaction.MaxAhead/2,
+		Nonce: binary.BigEndian.Uint64(nonce[:]), Kind: kind, Payload: payload,
+	}, nil
+}
+
+// self is the ledger's record of the authority with this key.
+func (s *session) self(key ed25519.PrivateKey) (directory.Authority, error) {
+	d, err := s.light.Directory()
+	if err != nil {
+		return directory.Authority{}, err
+	}
+	for _, a := range d.Authorities {
+		if a.Key.Equal(key.Public()) {
+			return a, nil
+		}
+	}
+	return directory.Authority{}, errors.New("the ledger knows no authority with this folder's key; a steward adds it with: zkconsent authority add")
+}
+
+// A rangeOf cuts [from, to) out of what follows from, and refuses a range that
+// the verified log does not have.
+func rangeOf[T any](all []T, from, to uint64) ([]T, error) {
+	if to < from || to-from > uint64(len(all)) {
+		return nil, fmt.Errorf("the verified log ends before entry %d", to)
+	}
+	return all[:to-from], nil
+}
+
+// A walletView is the session as a wallet sees it.
+type walletView struct{ *session }
+
+func (s *session) walletLedger() wallet.Ledger { return walletView{s} }
+
+func (v walletView) Snapshot(context.Context) (*wallet.Snapshot, error) {
+	head, err := v.light.Head()
+	if err != nil {
+		return nil, err
+	}
+	d, err := v.light.Directory()
+	if err != nil {
+		return nil, err
+	}
+	e, err := v.light.Newest()
+	return &wallet.Snapshot{Head: head, Directory: d, Epoch: e}, err
+}
+
+func (v walletView) Records(_ context.Context, from, to uint64) ([]journal.Record, error) {
+	return rangeOf(v.light.Log(from), from, to)
+}
+
+func (v walletView) Withdrawals(_ context.Context, from, to uint64) ([]journal.Withdrawal, error) {
+	return rangeOf(v.light.Withdrawals(from), from, to)
+}
+
+func (v walletView) Path(_ context.Context, epoch directory.Epoch, index uint64) (merkle.Path, error) {
+	p, newest, err := v.light.Path(index)
+	if err == nil && newest != epoch {
+		return p, fmt.Errorf("epoch %d was replaced by %d; try again", epoch.Number, newest.Number)
+	}
+	return p, err
+}
+
+// relay publishes withdrawals without an authority's help.
+func (s *session) relay() wallet.Relay {
+	return &wallet.Stamper{Ledger: s.walletLedger(), Submit: s}
+}
+
+// An issuerView is the session as an issuer sees it.
+type issuerView struct{ *session }
+
+func (v issuerView) Head(context.Context) (directory.Head, *directory.Directory, error) {
+	head, err := v.light.Head()
+	if err != nil {
+		return head, nil, err
+	}
+	d, err := v.light.Directory()
+	return head, d, err
+}
+
+func (v issuerView) Records(_ context.Context, from, to uint64) ([]journal.Record, error) {
+	return rangeOf(v.light.Log(from), from, to)
+}
+
+// A verifierView is the session as a verifier sees it.
+type verifierView struct{ *session }
+
+func (v verifierView) Head(context.Context) (*directory.Head, *directory.Directory, error) {
+	head, err := v.light.Head()
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := v.light.Directory()
+	return &head, d, err
+}
+
+func (v verifierView) Epochs(_ context.Context, from, to uint64) ([]directory.Epoch, error) {
+	return rangeOf(v.light.Epochs(from), from, to)
+}
+
+func (v verifierView) Withdrawals(_ context.Context, from, to uint64) ([]verifier.Withdrawal, error) {
+	all, err := rangeOf(v.light.Withdrawals(from), from, to)
+	out := make([]verifier.Withdrawal, len(all))
+	for i, w := range all {
+		out[i] = verifier.Withdrawal{V: w.V, At: w.At}
+	}
+	return out, err
+}
+
+// prover opens the circuits' proving keys.
+func (a *app) prover() (wallet.Prover, error) {
+	dir, m, err := a.manifest()
+	if err != nil {
+		return nil, err
+	}
+	p, err := prover.Open(dir, m, nil)
+	return tmpProver{p}, err
+}
+
+// verifyingKey loads the verifying key whose manifest entry has this digest.
+func (a *app) verifyingKey(digest [32]byte) (*proof.VerifyingKey, error) {
+	dir, m, err := a.manifest()
+	if err != nil {
+		return nil, err
+	}
+	for i := range m.Entries {
+		if e := &m.Entries[i]; [32]byte(e.Digest()) == digest {
+			return proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), e.VerifyingKey, int(e.Public))
+		}
+	}
+	return nil, fmt.Errorf("no keys in %s have the manifest that the ledger names, %x…", dir, digest[:8])
+}
+
+func (a *app) walletKeys(_ consent.CircuitID, digest [32]byte) (wallet.VerifyingKey, error) {
+	return a.verifyingKey(digest)
+}
+
+func (a *app) enrolKey(digest [32]byte) (presented.Key, error) { return a.verifyingKey(digest) }
+
+// verifierKeys loads the verifying keys of all circuits that a request can
+// ask for.
+func (a *app) verifierKeys() (verifier.Keys, error) {
+	_, m, err := a.manifest()
+	if err != nil {
+		return nil, err
+	}
+	keys := verifier.Keys{}
+	for i := range m.Entries {
+		digest := [32]byte(m.Entries[i].Digest())
+		if keys[digest], err = a.verifyingKey(digest); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
