@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/zkconsent/zkconsent/consent"
@@ -23,7 +22,7 @@ type ledgerView struct {
 	genesis [32]byte
 	now     func() time.Time
 
-	mu        sync.Mutex // held through a refresh, so that heads only advance
+	turn      chan struct{} // held through a refresh, so that heads only advance; guards what follows
 	head      *directory.Head
 	dir       *directory.Directory
 	epochs    []directory.Epoch // append-only
@@ -32,7 +31,24 @@ type ledgerView struct {
 }
 
 func newLedgerView(c *Config) *ledgerView {
-	return &ledgerView{src: c.Roots, genesis: c.Genesis, now: c.Now, epochLog: newTreeLog(true), withdrawn: newWithdrawals(c.WatchTags)}
+	return &ledgerView{
+		src: c.Roots, genesis: c.Genesis, now: c.Now, turn: make(chan struct{}, 1),
+		epochLog: newTreeLog(true), withdrawn: newWithdrawals(c.WatchTags),
+	}
+}
+
+// take waits for the turn, as long as the caller does.
+func (l *ledgerView) take(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *ledgerView) release() {
+	<-l.turn
 }
 
 // A sight is the ledger at one head. It does not change.
@@ -47,8 +63,10 @@ type sight struct {
 // look takes the newest head, brings the copies of the logs up to it, and
 // demands that it is fresh.
 func (l *ledgerView) look(ctx context.Context) (*sight, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	if err := l.take(ctx); err != nil {
+		return nil, err
+	}
+	defer l.release()
 	head, dir, err := l.src.Head(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("verifier: newest head: %w", err)
@@ -82,7 +100,7 @@ func (l *ledgerView) fresh(head *directory.Head, dir *directory.Directory) error
 	return nil
 }
 
-// follow extends both logs to the head. l.mu is held.
+// follow extends both logs to the head. The caller has the turn.
 func (l *ledgerView) follow(ctx context.Context, head *directory.Head, dir *directory.Directory) error {
 	s := &head.State
 	if l.head != nil && (head.Height < l.head.Height || head.Time < l.head.Time) ||
@@ -132,9 +150,11 @@ func (s *sight) epoch(number uint64) (e directory.Epoch, successor *directory.Ep
 
 // inclusion proves an epoch under the sight's head. The log may have grown
 // since, so the proof is made for the sight's size.
-func (s *sight) inclusion(number uint64) ([][]byte, error) {
-	s.view.mu.Lock()
-	defer s.view.mu.Unlock()
+func (s *sight) inclusion(ctx context.Context, number uint64) ([][]byte, error) {
+	if err := s.view.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.view.release()
 	return s.view.epochLog.inclusion(number, uint64(len(s.epochs)))
 }
 

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 
@@ -36,7 +37,7 @@ const (
 )
 
 // record puts the evidence together.
-func (s *sight) record(asked *consent.SignedRequest, p *consent.Presentation, verdict Verdict) ([]byte, error) {
+func (s *sight) record(ctx context.Context, asked *consent.SignedRequest, p *consent.Presentation, verdict Verdict) ([]byte, error) {
 	epoch, successor, ok := s.epoch(p.Epoch)
 	if !ok {
 		return nil, fmt.Errorf("verifier: no epoch %d", p.Epoch)
@@ -46,11 +47,11 @@ func (s *sight) record(asked *consent.SignedRequest, p *consent.Presentation, ve
 		Epoch: epoch, Successor: successor, Verdict: verdict,
 	}
 	var err error
-	if r.EpochPath, err = s.inclusion(epoch.Number); err != nil {
+	if r.EpochPath, err = s.inclusion(ctx, epoch.Number); err != nil {
 		return nil, err
 	}
 	if successor != nil {
-		if r.SuccessPath, err = s.inclusion(successor.Number); err != nil {
+		if r.SuccessPath, err = s.inclusion(ctx, successor.Number); err != nil {
 			return nil, err
 		}
 	}

@@ -125,7 +125,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	}
 
 	verdict.accept(r, p, s.dir)
-	record, err := s.record(asked.asked, p, verdict)
+	record, err := s.record(ctx, asked.asked, p, verdict)
 	if err == nil {
 		err = v.c.Store.Accept(ctx, Answer{
 			Request: p.Request, Digest: verdict.Digest, Rule: r.Rule, Scope: scope,

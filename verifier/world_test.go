@@ -373,7 +373,7 @@ func (p *patient) statement(r *consent.Request) (*consent.Statement, *consent.Wi
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	wit := &consent.Witness{AkX: p.ak.X(), AkY: p.ak.Y(), Nk: p.nk, Alpha: alpha.Bytes()}
+	wit := &consent.Witness{Holder: consent.HolderWitness{AkX: p.ak.X(), AkY: p.ak.Y(), Nk: p.nk, Alpha: alpha.Bytes()}}
 	path := func(i uint64) merkle.Path {
 		path, err := w.records.Path(i)
 		if err != nil {
@@ -394,15 +394,16 @@ func (p *patient) statement(r *consent.Request) (*consent.Statement, *consent.Wi
 		return path
 	}
 	if r.Circuit.ProvesConsent() {
-		wit.Consent = &consent.ConsentWitness{Consent: p.consent, Authority: w.registrar.id, Lock: p.locks[0], Path: path(p.index[0])}
+		wit.Consent = &consent.ConsentWitness{Opening: p.consent, Authority: w.registrar.id, Lock: p.locks[0], Path: path(p.index[0])}
 		if r.Circuit == consent.ConsentOnly {
-			wit.Consent.Trust = trust(w.registrar.id)
+			at := trust(w.registrar.id)
+			wit.Consent.Trust = &at
 		}
 	}
 	if r.Circuit.ProvesCredential() {
-		c := &consent.CredentialWitness{Credential: p.credential, Issuer: p.issuer.id, Lock: p.locks[1], Path: path(p.index[1]), Trust: trust(p.issuer.id)}
+		c := &consent.CredentialWitness{Opening: p.credential, Authority: p.issuer.id, Lock: p.locks[1], Path: path(p.index[1]), Trust: trust(p.issuer.id)}
 		for _, q := range r.Ranges {
-			c.RangeSlots = append(c.RangeSlots, p.slot(q.Mask, q.Lo, q.Hi))
+			c.Ranges = append(c.Ranges, p.slot(q.Mask, q.Lo, q.Hi))
 		}
 		for i := range r.Sets {
 			iv := r.Sets[i].Set.Intervals[0]
@@ -459,24 +460,6 @@ func (p *patient) sign(r *consent.Request, s *consent.Statement, rsk redsig.Secr
 		Request: r.ID, Epoch: uint64(len(p.w.epochs) - 1), Nullifier: s.Nullifier, Watch: s.Watch,
 		Rk: rk, Proof: made, Signature: signature,
 	}
-}
-
-// prove hands the witness over in the prover's own types.
-func prove(p *prover.Prover, s *consent.Statement, wit *consent.Witness) ([128]byte, error) {
-	in := &circuits.Witness{Holder: circuits.Holder{AkX: wit.AkX, AkY: wit.AkY, Nk: wit.Nk, Alpha: wit.Alpha}}
-	if c := wit.Consent; c != nil {
-		in.Consent = &circuits.ConsentRecord{Opening: c.Consent, Authority: c.Authority, Lock: c.Lock, Path: c.Path}
-		if len(c.Trust.Siblings) > 0 {
-			in.Consent.Trust = &c.Trust
-		}
-	}
-	if c := wit.Credential; c != nil {
-		in.Credential = &circuits.CredentialRecord{Opening: c.Credential, Authority: c.Issuer, Lock: c.Lock, Path: c.Path, Trust: c.Trust, Ranges: c.RangeSlots}
-		for _, set := range c.Sets {
-			in.Credential.Sets = append(in.Credential.Sets, circuits.SetChoice{Slot: set.Slot, Interval: set.Interval, Path: set.Path})
-		}
-	}
-	return p.Prove(context.Background(), s, in)
 }
 
 // verifierOf makes a verifier with a store of its own.
