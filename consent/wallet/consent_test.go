@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -170,7 +171,7 @@ func TestAttack_LyingProver(t *testing.T) {
 			return f.prover.Prove(ctx, s, w)
 		}, wallet.ErrLyingProver},
 		"an error that tells the witness": {func(_ context.Context, _ *consent.Statement, w *consent.Witness) (b [consent.ProofSize]byte, err error) {
-			return b, errors.New(w.Nk.String())
+			return b, errors.New(w.Holder.Nk.String())
 		}, wallet.ErrProver},
 	} {
 		before := len(f.w.History())
@@ -602,5 +603,78 @@ func TestAttack_LyingLedger(t *testing.T) {
 	back := &lying{fixture: f, snapshot: func(s *wallet.Snapshot) { s.Epoch.Records = 0 }}
 	if err := f.w.Sync(f.ctx, back); !errors.Is(err, wallet.ErrLedger) {
 		t.Errorf("a log that became shorter: %v, want ErrLedger", err)
+	}
+}
+
+func TestWithdrawalOfWhatTheRegistrarCommitsLater(t *testing.T) {
+	f := newFixture(t)
+	id := f.draft(f.Insurer.URI)
+	batch, err := f.w.Grant(f.ctx, f, f.Hospital.ID, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamper := &wallet.Stamper{Ledger: f, Submit: f}
+	if err := f.w.Withdraw(f.ctx, f, stamper, id); err != nil {
+		t.Fatal(err)
+	}
+	f.sync()
+	if got := f.state(id); got != wallet.Withdrawn {
+		t.Errorf("%v before it was committed, want withdrawn", got)
+	}
+	r, err := wallet.Restore(f.path+"-restored", passphrase, f.words.Reveal(), f.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Sync(f.ctx, f); err != nil {
+		t.Fatal(err)
+	}
+	f.Register(f.Hospital, batch.Items...)
+	for name, w := range map[string]*wallet.Wallet{"the wallet": f.w, "the restored wallet": r} {
+		if err := w.Sync(f.ctx, f); err != nil {
+			t.Fatal(err)
+		}
+		all, err := w.List()
+		if err != nil || len(all) != 1 || all[0].State != wallet.Withdrawn {
+			t.Errorf("%s: %+v, %v; want it withdrawn", name, all, err)
+		}
+		if p, _ := w.Pending(); len(p) != 1 || p[0].Action != "revoke" {
+			t.Errorf("%s: pending %+v, want the revocation of the late leaf", name, p)
+		}
+	}
+}
+
+// An old copy of the file does not know its last number. Granting reads the
+// ledger first, so that the number is not used twice.
+func TestAttack_OldCopyOfTheFile(t *testing.T) {
+	f := newFixture(t, consent.ConsentOnly)
+	id := f.draft(f.Insurer.URI)
+	old, err := os.ReadFile(f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := f.w.Grant(f.ctx, f, f.Hospital.ID, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Register(f.Hospital, batch.Items...)
+	if err := f.w.Withdraw(f.ctx, f, &wallet.Stamper{Ledger: f, Submit: f}, id); err != nil {
+		t.Fatal(err)
+	}
+	f.w.Close()
+	if err := os.WriteFile(f.path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.reopen()
+	again, err := f.w.Grant(f.ctx, f, f.Hospital.ID, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := again.Items[0].Lock, batch.Items[0].Lock; a.Equal(&b) {
+		t.Error("the number of a record on the ledger was used again")
+	}
+	all, err := f.w.List()
+	if err != nil || len(all) != 2 || !all[1].Found || all[1].State != wallet.Withdrawn {
+		t.Errorf("%+v, %v; want the lost record found and withdrawn", all, err)
 	}
 }

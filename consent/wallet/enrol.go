@@ -44,7 +44,7 @@ func (w *Wallet) Enrol(ctx context.Context, l Ledger, p Prover, r *consent.Signe
 		return nil, err
 	}
 	wit := k.witness()
-	wit.Alpha = session.alpha.Bytes()
+	wit.Holder.Alpha = session.alpha.Bytes()
 	nullifier := consent.Nullifier(k.nk, scope)
 	proof, signature, err := w.proved(ctx, p, k, session, q.Manifest, wit, func() (*consent.Statement, error) {
 		return q.Statement(k.holder, nullifier, session.rk.X(), session.rk.Y()), nil

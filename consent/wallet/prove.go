@@ -110,9 +110,9 @@ func (w *Wallet) present(ctx context.Context, p Prover, v *Review, s *Snapshot, 
 		Rk: session.rk.Bytes(), RkX: session.rk.X(), RkY: session.rk.Y(),
 	}
 	if wit.Consent != nil {
-		shown.Watch = consent.Watch(wit.Consent.Consent.W, scope)
+		shown.Watch = consent.Watch(wit.Consent.Opening.W, scope)
 	}
-	wit.Alpha = session.alpha.Bytes()
+	wit.Holder.Alpha = session.alpha.Bytes()
 	proof, signature, err := w.proved(ctx, p, k, session, q.Manifest, wit, func() (*consent.Statement, error) { return q.Statement(shown) })
 	if err != nil {
 		return nil, err

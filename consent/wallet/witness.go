@@ -20,9 +20,11 @@ func (c *choice) witness(ctx context.Context, l Ledger, s *Snapshot, k *keys, q 
 			return nil, err
 		}
 		if q.Circuit == consent.ConsentOnly {
-			if w.Consent.Trust, err = trusted(&q.Trust, trust, c.consent); err != nil {
+			at, err := trusted(&q.Trust, trust, c.consent)
+			if err != nil {
 				return nil, err
 			}
+			w.Consent.Trust = &at
 		}
 	}
 	if c.credential != nil {
@@ -44,7 +46,7 @@ func trusted(list *consent.TrustList, tree *merkle.Tree, r *consentRecord) (merk
 
 // witness is the part of every witness that comes from the keys.
 func (k *keys) witness() *consent.Witness {
-	return &consent.Witness{AkX: k.ak.X(), AkY: k.ak.Y(), Nk: k.nk}
+	return &consent.Witness{Holder: consent.HolderWitness{AkX: k.ak.X(), AkY: k.ak.Y(), Nk: k.nk}}
 }
 
 func (r *consentRecord) witness(ctx context.Context, l Ledger, s *Snapshot, k *keys) (*consent.ConsentWitness, error) {
@@ -61,7 +63,7 @@ func (r *consentRecord) witness(ctx context.Context, l Ledger, s *Snapshot, k *k
 	if err != nil {
 		return nil, err
 	}
-	return &consent.ConsentWitness{Consent: opening, Authority: r.registrar, Lock: lock, Path: p}, nil
+	return &consent.ConsentWitness{Opening: opening, Authority: r.registrar, Lock: lock, Path: p}, nil
 }
 
 func (c *choice) credentialWitness(ctx context.Context, l Ledger, s *Snapshot, q *consent.Request) (*consent.CredentialWitness, error) {
@@ -70,7 +72,7 @@ func (c *choice) credentialWitness(ctx context.Context, l Ledger, s *Snapshot, q
 	if err != nil {
 		return nil, err
 	}
-	w := &consent.CredentialWitness{Credential: c.offer.Credential, Issuer: r.issuer, Lock: r.lock, Path: p, RangeSlots: c.slots}
+	w := &consent.CredentialWitness{Opening: c.offer.Credential, Authority: r.issuer, Lock: r.lock, Path: p, Ranges: c.slots}
 	for i, slot := range c.setSlots {
 		set := &q.Sets[i].Set
 		tree, err := set.Tree(q.Circuit.SetDepth())

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/zkconsent/zkconsent/circuits"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/wallet"
@@ -36,25 +35,7 @@ func NewProver(tb testing.TB, ids ...consent.CircuitID) *Prover {
 
 // Prove is a wallet's prover.
 func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error) {
-	return p.prover.Prove(ctx, s, assigned(w))
-}
-
-// assigned is a wallet's witness in the prover's types.
-func assigned(w *consent.Witness) *circuits.Witness {
-	out := &circuits.Witness{Holder: circuits.Holder{AkX: w.AkX, AkY: w.AkY, Nk: w.Nk, Alpha: w.Alpha}}
-	if c := w.Consent; c != nil {
-		out.Consent = &circuits.ConsentRecord{Opening: c.Consent, Authority: c.Authority, Lock: c.Lock, Path: c.Path}
-		if len(c.Trust.Siblings) > 0 {
-			out.Consent.Trust = &c.Trust
-		}
-	}
-	if c := w.Credential; c != nil {
-		out.Credential = &circuits.CredentialRecord{Opening: c.Credential, Authority: c.Issuer, Lock: c.Lock, Path: c.Path, Trust: c.Trust, Ranges: c.RangeSlots}
-		for _, s := range c.Sets {
-			out.Credential.Sets = append(out.Credential.Sets, circuits.SetChoice{Slot: s.Slot, Interval: s.Interval, Path: s.Path})
-		}
-	}
-	return out
+	return p.prover.Prove(ctx, s, w)
 }
 
 // Key is a wallet's VerifyingKeys.
