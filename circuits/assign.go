@@ -29,7 +29,7 @@ func (e *WitnessError) Error() string {
 
 // NewWitness returns a statement and a witness as values of the circuit's
 // wires. It refuses what [Assign] refuses.
-func NewWitness(s *consent.Statement, w *Witness) (witness.Witness, error) {
+func NewWitness(s *consent.Statement, w *consent.Witness) (witness.Witness, error) {
 	c, err := Assign(s, w)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func NewWitness(s *consent.Statement, w *Witness) (witness.Witness, error) {
 // returns an error of the statement's or a *[WitnessError] if a part is
 // missing, superfluous or of the wrong shape. It does not check that the
 // witness satisfies the circuit.
-func Assign(s *consent.Statement, w *Witness) (frontend.Circuit, error) {
+func Assign(s *consent.Statement, w *consent.Witness) (frontend.Circuit, error) {
 	in, err := s.PublicInputs()
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (a *assigner) next() variable {
 	return v
 }
 
-func (a *assigner) circuit(w *Witness) frontend.Circuit {
+func (a *assigner) circuit(w *consent.Witness) frontend.Circuit {
 	if w == nil {
 		a.fail("witness", "missing")
 		return nil
@@ -171,7 +171,7 @@ func (a *assigner) links() []Link {
 	return l
 }
 
-func (a *assigner) holder(h *Holder) HolderPart {
+func (a *assigner) holder(h *consent.HolderWitness) HolderPart {
 	alpha := new(big.Int).SetBytes(h.Alpha[:])
 	if alpha.BitLen() > rekey.ScalarBits {
 		a.fail("holder.alpha", fmt.Sprintf("more than %d bits", rekey.ScalarBits))
@@ -179,7 +179,7 @@ func (a *assigner) holder(h *Holder) HolderPart {
 	return HolderPart{AkX: h.AkX, AkY: h.AkY, Nk: h.Nk, Alpha: alpha}
 }
 
-func (a *assigner) consent(r *ConsentRecord) ConsentPart {
+func (a *assigner) consent(r *consent.ConsentWitness) ConsentPart {
 	t := &r.Opening.Terms
 	for _, v := range []consent.Time{t.NotBefore, t.NotAfter, t.DataFrom, t.DataTo} {
 		if v > consent.MaxTime {
@@ -196,7 +196,7 @@ func (a *assigner) consent(r *ConsentRecord) ConsentPart {
 	}
 }
 
-func (a *assigner) credential(r *CredentialRecord) CredentialPart {
+func (a *assigner) credential(r *consent.CredentialWitness) CredentialPart {
 	if r.Opening.Expires > consent.MaxTime {
 		a.fail("credential.expires", "beyond 2^40")
 	}

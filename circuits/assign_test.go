@@ -24,9 +24,9 @@ func TestRefusesWitnessOfTheWrongShape(t *testing.T) {
 	}{
 		{"no consent", "consent", consent.Claim, func(c *circuittest.Case) { c.Witness.Consent = nil }},
 		{"no credential", "credential", consent.Claim, func(c *circuittest.Case) { c.Witness.Credential = nil }},
-		{"a consent too many", "consent", consent.Eligibility, func(c *circuittest.Case) { c.Witness.Consent = &circuits.ConsentRecord{} }},
-		{"a credential too many", "credential", consent.ConsentOnly, func(c *circuittest.Case) { c.Witness.Credential = &circuits.CredentialRecord{} }},
-		{"records in enrol", "consent", consent.Enrol, func(c *circuittest.Case) { c.Witness.Consent = &circuits.ConsentRecord{} }},
+		{"a consent too many", "consent", consent.Eligibility, func(c *circuittest.Case) { c.Witness.Consent = &consent.ConsentWitness{} }},
+		{"a credential too many", "credential", consent.ConsentOnly, func(c *circuittest.Case) { c.Witness.Credential = &consent.CredentialWitness{} }},
+		{"records in enrol", "consent", consent.Enrol, func(c *circuittest.Case) { c.Witness.Consent = &consent.ConsentWitness{} }},
 		{"no registrar path", "consent.trust", consent.ConsentOnly, func(c *circuittest.Case) { c.Witness.Consent.Trust = nil }},
 		{"a registrar path too many", "consent.trust", consent.Claim, func(c *circuittest.Case) { c.Witness.Consent.Trust = &merkle.Path{} }},
 		{"alpha of 253 bits", "holder.alpha", consent.Enrol, func(c *circuittest.Case) { c.Witness.Holder.Alpha[0] = 0x10 }},

@@ -38,7 +38,7 @@ func plain(c *circuittest.Case) {
 	}
 	for i := range s.Sets {
 		s.Sets[i].Mask = consent.AllSlots
-		r.Sets[i] = circuits.SetChoice{Interval: consent.Interval{Lo: 0, Hi: 1<<64 - 1}}
+		r.Sets[i] = consent.SetWitness{Interval: consent.Interval{Lo: 0, Hi: 1<<64 - 1}}
 	}
 	for i := range s.Links {
 		s.Links[i] = consent.Link{}
@@ -209,35 +209,35 @@ func putRaw(v fr.Element) func(c *circuittest.Case, a frontend.Circuit) {
 
 func TestAttack_Set(t *testing.T) {
 	// second makes the attack on the wide profile's second set.
-	inSet := func(i int, change func(c *circuittest.Case, s *circuits.SetChoice)) func(c *circuittest.Case) {
+	inSet := func(i int, change func(c *circuittest.Case, s *consent.SetWitness)) func(c *circuittest.Case) {
 		return then(func(c *circuittest.Case) { change(c, &c.Witness.Credential.Sets[i]) })
 	}
 	var attacks []attack
 	for i, on := range [][]consent.CircuitID{withAttribute, withTwoSets} {
 		set := []string{"set 0: ", "set 1: "}[i]
 		attacks = append(attacks,
-			attack{name: set + "value below the interval", on: on, before: inSet(i, func(_ *circuittest.Case, s *circuits.SetChoice) {
+			attack{name: set + "value below the interval", on: on, before: inSet(i, func(_ *circuittest.Case, s *consent.SetWitness) {
 				s.Interval = consent.Interval{Lo: 6, Hi: 9}
 			})},
-			attack{name: set + "value above the interval", on: on, before: inSet(i, func(_ *circuittest.Case, s *circuits.SetChoice) {
+			attack{name: set + "value above the interval", on: on, before: inSet(i, func(_ *circuittest.Case, s *consent.SetWitness) {
 				s.Interval = consent.Interval{Lo: 1, Hi: 4}
 			})},
-			attack{name: set + "interval widened", on: on, before: inSet(i, func(_ *circuittest.Case, s *circuits.SetChoice) {
+			attack{name: set + "interval widened", on: on, before: inSet(i, func(_ *circuittest.Case, s *consent.SetWitness) {
 				s.Interval = consent.Interval{Lo: 1, Hi: 4}
 			}), after: func(c *circuittest.Case) { c.Witness.Credential.Sets[i].Interval.Hi = 5 }},
-			attack{name: set + "interval begins earlier", on: on, before: inSet(i, func(_ *circuittest.Case, s *circuits.SetChoice) {
+			attack{name: set + "interval begins earlier", on: on, before: inSet(i, func(_ *circuittest.Case, s *consent.SetWitness) {
 				s.Interval = consent.Interval{Lo: 6, Hi: 9}
 			}), after: func(c *circuittest.Case) { c.Witness.Credential.Sets[i].Interval.Lo = 5 }},
 			attack{name: set + "another set", on: on, before: plain, after: func(c *circuittest.Case) { c.Statement.Sets[i].Root = c.Element() }},
-			attack{name: set + "absent in the set of all values", on: on, before: inSet(i, func(c *circuittest.Case, s *circuits.SetChoice) {
+			attack{name: set + "absent in the set of all values", on: on, before: inSet(i, func(c *circuittest.Case, s *consent.SetWitness) {
 				*attribute(c, 4) = consent.Attribute{}
 				s.Slot = 4
 			})},
-			attack{name: set + "a slot outside the mask", on: on, before: inSet(i, func(c *circuittest.Case, s *circuits.SetChoice) {
+			attack{name: set + "a slot outside the mask", on: on, before: inSet(i, func(c *circuittest.Case, s *consent.SetWitness) {
 				c.Statement.Sets[i].Mask = 1
 				s.Slot = 4
 			})},
-			attack{name: set + "a slot off its link", on: on, before: inSet(i, func(c *circuittest.Case, s *circuits.SetChoice) {
+			attack{name: set + "a slot off its link", on: on, before: inSet(i, func(c *circuittest.Case, s *consent.SetWitness) {
 				c.Statement.Links[3+i] = consent.Link{On: true, Offset: consent.LinkBias}
 				s.Slot = 4
 			})},

@@ -1,54 +1,110 @@
 package consent
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/internal/merkle"
 )
 
-// A Witness is the private part of a proof: what a wallet hands to a prover.
-// It holds all that a prover service would learn, and nothing that could sign
-// (docs/spec.md §3.1). It never prints itself.
+// A Witness is the private side of a proof, in the types of the rest of the
+// module. Which parts it needs is said by the statement's circuit: enrol only
+// Holder, consent also Consent, eligibility Credential, claim both.
+//
+// It is a patient's secret: it prints and logs as "REDACTED" and has no JSON
+// form.
 type Witness struct {
+	Holder     HolderWitness
+	Consent    *ConsentWitness
+	Credential *CredentialWitness
+}
+
+// A HolderWitness is what a prover needs of a holder; with it nobody can sign.
+type HolderWitness struct {
 	AkX, AkY fr.Element
 	Nk       fr.Element
-	Alpha    [32]byte // big-endian, below the order of the curve's subgroup
-
-	Consent    *ConsentWitness    // nil where no consent is proved
-	Credential *CredentialWitness // nil where no credential is proved
+	Alpha    [32]byte // big-endian, below 2^252
 }
 
-// A ConsentWitness opens a consent and shows where its leaf stands.
+// A ConsentWitness is a consent with its place on the ledger. The opening's
+// holder, grantee and policy are not used: the circuit takes them from the
+// keys and from the statement.
 type ConsentWitness struct {
-	Consent   Consent
-	Authority fr.Element // the registrar that the leaf carries
+	Opening   Consent
+	Authority fr.Element // the registrar
 	Lock      fr.Element
-	Path      merkle.Path // in the record tree
-	Trust     merkle.Path // of the registrar in the trust list; consent circuit only
+	Path      merkle.Path  // in the record tree
+	Trust     *merkle.Path // in the registrars' trust list; circuit consent alone
 }
 
-// A CredentialWitness opens a credential, shows where its leaf and its issuer
-// stand, and chooses the slots and intervals that satisfy the predicates.
+// A CredentialWitness is a credential with its place on the ledger and the
+// choices that answer the statement's predicates. The opening's holder and
+// schema are not used.
 type CredentialWitness struct {
-	Credential Credential
-	Issuer     fr.Element
-	Lock       fr.Element
-	Path       merkle.Path // in the record tree
-	Trust      merkle.Path // of the issuer in the trust list
-	RangeSlots []int       // the slot that each range speaks of
-	Sets       []SetWitness
+	Opening   Credential
+	Authority fr.Element // the issuer
+	Lock      fr.Element
+	Path      merkle.Path  // in the record tree
+	Trust     merkle.Path  // in the issuers' trust list
+	Ranges    []int        // the slot for each range
+	Sets      []SetWitness // for each set
 }
 
-// A SetWitness is the choice for one set predicate.
+// A SetWitness is a slot and the interval of the value set in which its
+// attribute lies.
 type SetWitness struct {
 	Slot     int
 	Interval Interval
-	Path     merkle.Path // of the interval in the value set's tree
+	Path     merkle.Path // of the interval's leaf
 }
 
-// LogValue keeps the witness out of logs.
-func (*Witness) LogValue() slog.Value { return slog.StringValue("REDACTED") }
+const redacted = "REDACTED"
 
-// String keeps the witness out of formatted errors.
-func (*Witness) String() string { return "REDACTED" }
+var errNoJSON = errors.New("consent: a witness has no JSON form")
+
+// LogValue implements slog.LogValuer.
+func (Witness) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Format implements fmt.Formatter for every verb.
+func (Witness) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// MarshalJSON refuses.
+func (Witness) MarshalJSON() ([]byte, error) { return nil, errNoJSON }
+
+// LogValue implements slog.LogValuer.
+func (HolderWitness) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Format implements fmt.Formatter for every verb.
+func (HolderWitness) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// MarshalJSON refuses.
+func (HolderWitness) MarshalJSON() ([]byte, error) { return nil, errNoJSON }
+
+// LogValue implements slog.LogValuer.
+func (ConsentWitness) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Format implements fmt.Formatter for every verb.
+func (ConsentWitness) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// MarshalJSON refuses.
+func (ConsentWitness) MarshalJSON() ([]byte, error) { return nil, errNoJSON }
+
+// LogValue implements slog.LogValuer.
+func (CredentialWitness) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Format implements fmt.Formatter for every verb.
+func (CredentialWitness) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// MarshalJSON refuses.
+func (CredentialWitness) MarshalJSON() ([]byte, error) { return nil, errNoJSON }
+
+// LogValue implements slog.LogValuer.
+func (SetWitness) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Format implements fmt.Formatter for every verb.
+func (SetWitness) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// MarshalJSON refuses.
+func (SetWitness) MarshalJSON() ([]byte, error) { return nil, errNoJSON }

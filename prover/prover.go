@@ -128,7 +128,7 @@ func (p *Prover) keysOf(ctx context.Context, id consent.CircuitID) (*keys, error
 // the errors of circuits.Assign, of [Prover.Load], with [ErrNotSatisfied],
 // [ErrProving] or [ErrSelfCheck], or with ctx's, which is looked at before and
 // between the stages.
-func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *circuits.Witness) ([proof.Size]byte, error) {
+func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) ([proof.Size]byte, error) {
 	var none [proof.Size]byte
 	if err := ctx.Err(); err != nil {
 		return none, err

@@ -122,7 +122,7 @@ func TestAttack_PresentationForAnotherVerifier(t *testing.T) {
 
 	// A consent to the insurer proves nothing to the stranger.
 	s, wit, _, _ := p.statement(w.ask(stranger, consent.Claim, consent.Pseudonym))
-	if _, err := prove(w.prover, s, wit); err == nil {
+	if _, err := w.prover.Prove(context.Background(), s, wit); err == nil {
 		t.Error("the stranger's claim was proved with the insurer's consent")
 	}
 	verify(t, stranger, shown, "")
@@ -217,11 +217,11 @@ func TestAttack_FalseClaims(t *testing.T) {
 		change(&template)
 		r := w.askFor(v, template)
 		s, wit, rsk, rk := p.statement(r)
-		if _, err := prove(w.prover, s, wit); err == nil {
+		if _, err := w.prover.Prove(context.Background(), s, wit); err == nil {
 			t.Errorf("%s was proved", name)
 		}
 		honest, _, _, _ := p.statement(w.ask(v, consent.Claim, consent.Pseudonym))
-		made, err := prove(w.prover, honest, wit)
+		made, err := w.prover.Prove(context.Background(), honest, wit)
 		if err == nil { // the witness's α belongs to the false statement's rk
 			verify(t, v, p.sign(r, s, rsk, rk, made), verifier.BadProof)
 		}

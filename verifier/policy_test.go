@@ -1,6 +1,7 @@
 package verifier_test
 
 import (
+	"context"
 	"testing"
 	"testing/fstest"
 
@@ -52,7 +53,7 @@ func TestPolicyIsAskedAndAnswered(t *testing.T) {
 	} {
 		r := w.askFor(v, document(c.age, c.prefix))
 		s, wit, rsk, rk := p.statement(r)
-		made, err := prove(w.prover, s, wit)
+		made, err := w.prover.Prove(context.Background(), s, wit)
 		if (err == nil) != c.satisfied {
 			t.Fatalf("age %s, prefix %s: proving says %v", c.age, c.prefix, err)
 		}

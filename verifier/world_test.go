@@ -17,7 +17,6 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
-	"github.com/zkconsent/zkconsent/circuits"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -435,7 +434,7 @@ func (p *patient) slot(mask uint16, lo, hi uint64) int {
 func (p *patient) present(r *consent.Request) *consent.Presentation {
 	p.w.t.Helper()
 	s, wit, rsk, rk := p.statement(r)
-	made, err := prove(p.w.prover, s, wit)
+	made, err := p.w.prover.Prove(context.Background(), s, wit)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ import (
 // A Case is a statement with a witness, and what they were made from.
 type Case struct {
 	Statement consent.Statement
-	Witness   circuits.Witness
+	Witness   consent.Witness
 	Ask       *big.Int // the holder's signing key
 
 	// Register, if set, is what Seal writes to the record tree in place of a
@@ -104,7 +104,7 @@ func (c *Case) consent() {
 	s.QFrom = consent.Time(c.rng.Uint64N(1 << 30))
 	s.QTo = s.QFrom + consent.Time(c.rng.Uint64N(1<<30))
 	s.Grantee, s.Policy = c.Element(), c.Element()
-	c.Witness.Consent = &circuits.ConsentRecord{
+	c.Witness.Consent = &consent.ConsentWitness{
 		Opening: consent.Consent{
 			Terms: consent.Terms{
 				Purposes:     s.Purpose | codes.Purposes(c.rng.Uint64()),
@@ -127,7 +127,7 @@ func (c *Case) consent() {
 func (c *Case) credential() {
 	s := &c.Statement
 	s.Schema = c.Element()
-	r := &circuits.CredentialRecord{
+	r := &consent.CredentialWitness{
 		Opening:   consent.Credential{Expires: s.Until + consent.Time(c.rng.Uint64N(1<<24)), Salt: c.Element()},
 		Authority: c.Element(), Lock: c.Element(),
 	}
@@ -148,7 +148,7 @@ func (c *Case) credential() {
 	s.Links[0] = link(first, second)
 	for i := range s.Circuit.Sets() {
 		slot := int(c.rng.UintN(consent.Slots))
-		r.Sets = append(r.Sets, circuits.SetChoice{Slot: slot, Interval: c.interval(attributes[slot].Value)})
+		r.Sets = append(r.Sets, consent.SetWitness{Slot: slot, Interval: c.interval(attributes[slot].Value)})
 		s.Sets = append(s.Sets, consent.SetRange{Mask: c.mask(slot)})
 		if i == 0 {
 			s.Links[3] = link(first, slot)

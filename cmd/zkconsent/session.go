@@ -247,8 +247,7 @@ func (a *app) prover() (wallet.Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := prover.Open(dir, m, nil)
-	return tmpProver{p}, err
+	return prover.Open(dir, m, nil)
 }
 
 // verifyingKey loads the verifying key whose manifest entry has this digest.

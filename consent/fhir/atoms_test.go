@@ -207,7 +207,11 @@ func TestNeverCompilesWider(t *testing.T) {
 		}
 	})
 	t.Logf("%d compiled, %d to grants", compiled, granted)
-	if compiled < 15 || granted < 5 {
+	leastCompiled, leastGranted := 15, 5
+	if testing.Short() { // a fifth of the documents are drawn
+		leastCompiled, leastGranted = 3, 1
+	}
+	if compiled < leastCompiled || granted < leastGranted {
 		t.Errorf("only %d documents compiled, %d of them to grants: the test shows too little", compiled, granted)
 	}
 }
