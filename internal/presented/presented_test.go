@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
-	"github.com/zkconsent/zkconsent/circuits"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/field"
@@ -77,7 +76,7 @@ func enrol(t *testing.T) *enrolled {
 		Nullifier: consent.Nullifier(nk, consent.EnrolmentScope(r.Genesis, r.Issuer)), Rk: rk.Bytes(),
 	}
 	s := r.Statement(answer.Holder, answer.Nullifier, rk.X(), rk.Y())
-	w := &circuits.Witness{Holder: circuits.Holder{AkX: ak.X(), AkY: ak.Y(), Nk: nk, Alpha: alpha.Bytes()}}
+	w := &consent.Witness{Holder: consent.HolderWitness{AkX: ak.X(), AkY: ak.Y(), Nk: nk, Alpha: alpha.Bytes()}}
 	if answer.Proof, err = p.Prove(context.Background(), s, w); err != nil {
 		t.Fatal(err)
 	}
