@@ -26,7 +26,7 @@ var ErrStopped = errors.New("ledger: the node is stopped")
 // validator inside this process.
 type Options struct {
 	Logger *slog.Logger // nil means silence
-	Listen string       // address for other nodes, "tcp://host:port"; empty means none but loopback, on a free port
+	Listen string       // address for other nodes, "tcp://host:port", with a port of its own; empty means none but loopback, on a free port
 	Peers  []string     // other nodes, "id@host:port"; empty for a ledger of one
 }
 
@@ -175,6 +175,7 @@ func (n *Node) Failed() <-chan struct{} { return n.board.broken }
 func (n *Node) Err() error { return n.board.failure() }
 
 // Address is the address under which other nodes reach this one, "id@host:port".
+// The port is the one of Options.Listen, which therefore names one.
 func (n *Node) Address() string {
 	a, err := n.comet.NodeInfo().NetAddress()
 	if err != nil {
