@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"io/fs"
 	"math"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/codes"
 	"github.com/zkconsent/zkconsent/internal/armor"
+	"github.com/zkconsent/zkconsent/internal/tlv"
 )
 
 // A Policy is a document that was read and checked.
@@ -36,8 +38,17 @@ func Parse(text []byte, files fs.FS) (*Policy, error) {
 	}
 	// The same compilation as later, for its errors: only an age without a day
 	// depends on the time.
-	if _, err := p.Template(time.Unix(int64(p.base.QFrom), 0)); err != nil {
+	r, err := p.Template(time.Unix(int64(p.base.QFrom), 0))
+	if err != nil {
 		return nil, err
+	}
+	// Texts that could not be read again are found now, not by a patient.
+	if _, err := consent.DecodeRequest(r.Encode()); err != nil {
+		var e *tlv.Error
+		if errors.As(err, &e) {
+			return nil, fault(e.Field, "%s", e.Reason)
+		}
+		return nil, fault("document", "%v", err)
 	}
 	return p, nil
 }

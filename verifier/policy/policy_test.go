@@ -226,6 +226,9 @@ func TestRefusesDocuments(t *testing.T) {
 		"six ranges":               {"where[5]", where(`[{"slots": ["dx1"], "equals": "E11"},{"slots": ["dx1"], "equals": "E12"},{"slots": ["dx1"], "equals": "E13"},{"slots": ["dx1"], "equals": "E14"},{"slots": ["dx1"], "equals": "E15"},{"slots": ["dx1"], "equals": "E16"}]`)},
 		"five ranges under once":   {"where[4]", both(set("rule", "once"), set("opened", "2026-11-01"), where(`[{"slots": ["dx1"], "equals": "E11"},{"slots": ["dx1"], "equals": "E12"},{"slots": ["dx1"], "equals": "E13"},{"slots": ["dx1"], "equals": "E14"},{"slots": ["dx1"], "equals": "E15"}]`))},
 		"no order of identifiers":  {"where[0].atMost", both(set("schema", "own.json"), set("categories", []string{"devices"}), where(`[{"slots": ["y"], "atMost": "5"}]`))},
+		"reversed text":            {"label", where(`[{"slots": ["sex"], "equals": "male", "label": "a\u202eb"}]`)},
+		"long context":             {"context", set("context", strings.Repeat("x", 201))},
+		"long policy text":         {"policy", set("policyText", strings.Repeat("x", 9<<10))},
 		"schema of another folder": {"schema", set("schema", "../own.json")},
 	} {
 		p, err := Parse(with(t, c.change), files())
