@@ -11,7 +11,7 @@ import (
 	"github.com/zkconsent/zkconsent/consent/wallet"
 )
 
-func dateValue(t *testing.T, s string) uint64 {
+func dateValue(t testing.TB, s string) uint64 {
 	t.Helper()
 	v, err := consent.EncodeDate(s)
 	if err != nil {

@@ -24,7 +24,7 @@ const (
 // A fixture is a world with a patient in it.
 type fixture struct {
 	*wallettest.World
-	t      *testing.T
+	t      testing.TB
 	ctx    context.Context
 	prover *wallettest.Prover
 	w      *wallet.Wallet
@@ -32,7 +32,7 @@ type fixture struct {
 	words  wallet.Words
 }
 
-func newFixture(t *testing.T, circuits ...consent.CircuitID) *fixture {
+func newFixture(t testing.TB, circuits ...consent.CircuitID) *fixture {
 	t.Helper()
 	f := &fixture{t: t, ctx: context.Background(), path: filepath.Join(t.TempDir(), "wallet")}
 	f.prover = wallettest.NewProver(t, circuits...)
