@@ -485,12 +485,19 @@ func (w *world) verifierWith(p party, s verifier.Store) *verifier.Verifier {
 // counting counts the calls that write.
 type counting struct {
 	verifier.Store
+	mu     sync.Mutex
 	writes int
 	fail   error
 }
 
-func (c *counting) AddRequest(ctx context.Context, a verifier.Asked) error {
+func (c *counting) count() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.writes++
+}
+
+func (c *counting) AddRequest(ctx context.Context, a verifier.Asked) error {
+	c.count()
 	return errors.Join(c.fail, c.Store.AddRequest(ctx, a))
 }
 
@@ -498,7 +505,7 @@ func (c *counting) Accept(ctx context.Context, a verifier.Answer) error {
 	if c.fail != nil {
 		return c.fail
 	}
-	c.writes++
+	c.count()
 	return c.Store.Accept(ctx, a)
 }
 
