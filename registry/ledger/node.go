@@ -37,6 +37,7 @@ type Node struct {
 	state      *registry.State
 	board      *board
 	comet      *node.Node
+	stores     *stores
 	stop       sync.Once
 	stopErr    error
 	stopped    chan struct{}
@@ -69,10 +70,10 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{genesis: g, validators: light.Validators(g), state: state, board: newBoard(), stopped: make(chan struct{})}
+	n := &Node{genesis: g, validators: light.Validators(g), state: state, board: newBoard(), stores: &stores{}, stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, state.Close())
+			err = errors.Join(err, state.Close(), n.stores.close())
 		}
 	}()
 	if v, err := state.View(); err == nil {
@@ -87,7 +88,7 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace(c.Consensus, g, n.board)}
 	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
-		config.DefaultDBProvider, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger))
+		n.stores.open, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger))
 	if err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
 	}
@@ -160,7 +161,10 @@ func (n *Node) Stop() error {
 		defer n.life.Unlock()
 		err := n.comet.Stop()
 		n.comet.Wait()
-		n.stopErr = errors.Join(err, n.state.Close())
+		if len(n.genesis.Validators) > 1 {
+			time.Sleep(peerLinger)
+		}
+		n.stopErr = errors.Join(err, n.stores.close(), n.state.Close())
 	})
 	return n.stopErr
 }
@@ -203,6 +207,14 @@ func pace(c *config.ConsensusConfig, g *directory.Genesis, b *board) func(time.T
 
 const catchUpInterval = time.Millisecond
 
+const (
+	// peerQuerySleep is how often a peer is asked for votes that got lost.
+	peerQuerySleep = 250 * time.Millisecond
+	// peerLinger is how long goroutines for peers go on after Stop: four of
+	// those sleeps in a row at most, and some slack.
+	peerLinger = 4*peerQuerySleep + 500*time.Millisecond
+)
+
 func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
 	c := config.DefaultConfig()
 	c.SetRoot(string(home))
@@ -234,6 +246,7 @@ func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
 	// votes that are missing are not worth a second's wait for every block.
 	c.Consensus.TimeoutCommit = 0
 	c.Consensus.SkipTimeoutCommit = true
+	c.Consensus.PeerQueryMaj23SleepDuration = peerQuerySleep
 	c.Consensus.CreateEmptyBlocks = true
 	if len(g.Validators) == 1 {
 		// Nobody's votes travel. What these bound is how long a validator
