@@ -449,3 +449,25 @@ func TestConfigKeepsItsKey(t *testing.T) {
 		}
 	}
 }
+
+func TestRegisterIsPrivateAndOpenOnce(t *testing.T) {
+	f := newFixture(t)
+	f.enrolled(wallettest.NewHolder(t, 1, 7), "patient 7")
+	files, err := filepath.Glob(f.path + "*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", filepath.Base(name), info.Mode())
+		}
+	}
+	if i, err := issuer.Open(f.path, f.config()); err == nil {
+		i.Close()
+		t.Error("a register was opened twice")
+	}
+}
