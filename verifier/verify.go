@@ -54,6 +54,9 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 		return verdict, err
 	}
 	r := asked.asked.Request
+	if !r.Circuit.ProvesConsent() && !p.Watch.IsZero() {
+		return deny(Malformed) // nothing else binds it there
+	}
 	if verdict.At > r.Expires+consent.Time(consent.ClockSkew/time.Second) {
 		return deny(Expired)
 	}
@@ -99,8 +102,6 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 		if withdrawn {
 			return deny(Withdrawn)
 		}
-	} else if !p.Watch.IsZero() {
-		return deny(Malformed)
 	}
 
 	if r.Rule == consent.Once {

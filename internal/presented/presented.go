@@ -1,6 +1,6 @@
 // Package presented checks what a holder presents: that rk is a point, that
 // rk's holder signed this statement and this proof, and that the proof proves
-// the statement (docs/spec.md §§3.2, 10.4 rows 9 and 10). Verifiers use it for
+// the statement (docs/spec.md §§3.2, 10.4, rows 10 to 12). Verifiers use it for
 // presentations, issuers for enrolments.
 //
 // # Caveats

@@ -1,5 +1,5 @@
 // Package store keeps a verifier's requests, answers and spent nullifiers in
-// one SQLite file (docs/spec.md §10.4, row 11).
+// one SQLite file (docs/spec.md §10.4, row 13).
 //
 // What a method reports as done is on the disk: the journal is a write-ahead
 // log, synced with every transaction (synchronous=FULL). Each row carries a
