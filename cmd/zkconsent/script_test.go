@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/zkconsent/zkconsent/consent"
+	documents "github.com/zkconsent/zkconsent/consent/fhir/demo"
+	"github.com/zkconsent/zkconsent/prover/provertest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"zkconsent": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
+	})
+}
+
+// TestScripts runs the files in testdata/script: shell sessions of separate
+// processes, as the README tells them.
+func TestScripts(t *testing.T) {
+	keys, _ := provertest.Keys(t, consent.Circuits()...)
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("ZKCONSENT_KEYS", keys)
+			e.Setenv("ZKCONSENT_PASSPHRASE_FILE", filepath.Join(e.WorkDir, "passphrase"))
+			for name, b := range map[string][]byte{
+				"passphrase": []byte("correct horse battery staple\n"), "wrong": []byte("correct horse battery stable\n"),
+				"patient.json": documents.Patient, "condition.json": documents.Condition, "observation.json": documents.Observation,
+				"coverage.json": documents.Coverage, "consent.json": documents.Consent,
+			} {
+				if err := os.WriteFile(filepath.Join(e.WorkDir, name), b, 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"startnode": startNode, "killnode": killNode, "setid": setID, "edit": edit, "today": today,
+		},
+	})
+}
+
+// startNode starts "zkconsent --home DIR node start" as a process of its own and
+// sets $ZKCONSENT_NODE when it is ready.
+func startNode(ts *testscript.TestScript, neg bool, args []string) {
+	home, ready := ts.MkAbs(args[0]), ts.MkAbs("ready")
+	_ = os.Remove(ready)
+	program, err := exec.LookPath(filepath.Join(strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0], "zkconsent"))
+	ts.Check(err)
+	c := exec.Command(program, "--home", home, "node", "start", "--listen", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--ready-file", ready)
+	c.Env = append(os.Environ(), "ZKCONSENT_KEYS="+ts.Getenv("ZKCONSENT_KEYS"))
+	log, err := os.Create(ts.MkAbs("node.log"))
+	ts.Check(err)
+	c.Stdout, c.Stderr = log, log
+	ts.Check(c.Start())
+	ts.Check(os.WriteFile(ts.MkAbs("node.pid"), []byte(strconv.Itoa(c.Process.Pid)), 0o600))
+	done := make(chan error, 1)
+	go func() { done <- c.Wait(); close(done) }()
+	ts.Defer(func() { _ = c.Process.Kill(); <-done })
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if b, err := os.ReadFile(ready); err == nil {
+			ts.Setenv("ZKCONSENT_NODE", strings.TrimSpace(string(b)))
+			return
+		}
+		select {
+		case err := <-done:
+			b, _ := os.ReadFile(ts.MkAbs("node.log"))
+			ts.Fatalf("the node ended: %v\n%s", err, b)
+		default:
+		}
+	}
+	ts.Fatalf("the node is not ready after 30 s")
+}
+
+// killNode ends the node with SIGKILL, or with the signal that is named.
+func killNode(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs("node.pid"))
+	ts.Check(err)
+	pid, err := strconv.Atoi(string(b))
+	ts.Check(err)
+	sig := syscall.SIGKILL
+	if len(args) > 0 && args[0] == "TERM" {
+		sig = syscall.SIGTERM
+	}
+	ts.Check(syscall.Kill(pid, sig))
+	for range 1000 {
+		if syscall.Kill(pid, 0) != nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("the node does not end")
+}
+
+// setID sets a variable to a field of the JSON or text that a command wrote:
+// setid NAME 'word before it'.
+func setID(ts *testscript.TestScript, neg bool, args []string) {
+	for _, line := range strings.Split(ts.ReadFile("stdout"), "\n") {
+		if f := strings.Fields(line); len(f) > 1 {
+			for i := range f[:len(f)-1] {
+				if f[i] == args[1] {
+					ts.Setenv(args[0], strings.TrimRight(f[i+1], ";,"))
+					return
+				}
+			}
+		}
+	}
+	ts.Fatalf("no word after %q", args[1])
+}
+
+// edit replaces the nth base64 line's first letter of an armored file, as
+// somebody who tampers with a presentation would.
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	lines := strings.Split(ts.ReadFile(args[0]), "\n")
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	letter := "A"
+	if lines[n][0] == 'A' {
+		letter = "B"
+	}
+	lines[n] = letter + lines[n][1:]
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "\n")), 0o600))
+}
+
+// today sets $TODAY.
+func today(ts *testscript.TestScript, neg bool, args []string) {
+	day := time.Now().UTC().Format(time.DateOnly)
+	ts.Setenv("TODAY", day)
+	for _, file := range args {
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(strings.ReplaceAll(ts.ReadFile(file), "TODAY", day)), 0o600))
+	}
+}
