@@ -90,19 +90,26 @@ func DecodePresentation(b []byte) (*Presentation, error) {
 func (p *Presentation) Digest() [32]byte { return sha256.Sum256(p.Encode()) }
 
 // SignedDigest is m of docs/spec.md §3.2: what the holder signs. It covers the
-// circuit, all public inputs and the proof's bytes, so that a re-randomised
-// proof does not pass.
-func SignedDigest(circuit CircuitID, publicInputs []fr.Element, proof [ProofSize]byte) [32]byte {
+// circuit, the epoch, all public inputs and the proof's bytes, so that a
+// re-randomised proof does not pass, nor one that was moved to another epoch of
+// the same root.
+func (s *Statement) SignedDigest(proof [ProofSize]byte) ([32]byte, error) {
+	publicInputs, err := s.PublicInputs()
+	if err != nil {
+		return [32]byte{}, err
+	}
 	h := sha256.New()
 	h.Write([]byte(field.Prefix + "presented"))
-	h.Write([]byte{byte(len(circuit))})
-	h.Write([]byte(circuit))
+	h.Write([]byte{byte(len(s.Circuit))})
+	h.Write([]byte(s.Circuit))
+	epoch := uint64Bytes(s.Epoch)
+	h.Write(epoch[:])
 	for i := range publicInputs {
 		b := publicInputs[i].Bytes()
 		h.Write(b[:])
 	}
 	h.Write(proof[:])
-	return [32]byte(h.Sum(nil))
+	return [32]byte(h.Sum(nil)), nil
 }
 
 type presentationJSON struct {

@@ -221,7 +221,7 @@ func (r *Request) Statement(p Presented) (*Statement, error) {
 		return nil, err
 	}
 	s := &Statement{
-		Circuit: r.Circuit, Root: p.Root, Now: r.Issued, Until: r.Until,
+		Circuit: r.Circuit, Epoch: p.Epoch, Root: p.Root, Now: r.Issued, Until: r.Until,
 		TrustRoot: trust.Root(), Links: r.Links,
 		Scope: r.Scope(p.Rk), Challenge: r.Challenge(), Nullifier: p.Nullifier, RkX: p.RkX, RkY: p.RkY,
 	}
@@ -248,6 +248,7 @@ func (r *Request) Statement(p Presented) (*Statement, error) {
 
 // Presented are the values of a statement that are not in the request.
 type Presented struct {
+	Epoch     uint64
 	Root      fr.Element // of the epoch
 	Nullifier fr.Element
 	Watch     fr.Element // zero where no consent is proved

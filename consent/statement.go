@@ -42,6 +42,7 @@ type Statement struct {
 	Circuit CircuitID
 
 	Holder fr.Element // enrol only
+	Epoch  uint64     // whose root Root is; signed, not proved (docs/spec.md §3.2); 0 in enrol
 
 	Root       fr.Element
 	Now, Until Time

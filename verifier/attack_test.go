@@ -102,6 +102,21 @@ func TestAttack_PresentationOfAnotherRequest(t *testing.T) {
 	verify(t, v, shown, "")
 }
 
+// Idle epochs have one root. Whoever relabels a presentation must not be able to
+// answer in the holder's place: the holder's own bytes would be refused then.
+func TestAttack_PresentationMovedToAnotherEpochOfTheSameRoot(t *testing.T) {
+	w := newWorld(t)
+	p := w.newPatient(w.issuer)
+	w.closeEpoch()
+	w.closeEpoch()
+	v, _ := w.verifierOf(w.insurer)
+	shown := p.present(w.ask(v, consent.Eligibility, consent.Pseudonym))
+	moved := *shown
+	moved.Epoch--
+	verify(t, v, &moved, verifier.BadSignature)
+	verify(t, v, shown, "")
+}
+
 func TestAttack_PresentationForAnotherVerifier(t *testing.T) {
 	w := newWorld(t)
 	p := w.newPatient(w.issuer)
@@ -150,7 +165,7 @@ func TestAttack_RerandomisedProof(t *testing.T) {
 		t.Fatal("nothing changed")
 	}
 	epoch := w.epochs[len(w.epochs)-1]
-	s, err := r.Statement(consent.Presented{Root: epoch.Root, Nullifier: shown.Nullifier, Watch: shown.Watch, Rk: shown.Rk, RkX: point(t, shown.Rk).X(), RkY: point(t, shown.Rk).Y()})
+	s, err := r.Statement(consent.Presented{Epoch: epoch.Number, Root: epoch.Root, Nullifier: shown.Nullifier, Watch: shown.Watch, Rk: shown.Rk, RkX: point(t, shown.Rk).X(), RkY: point(t, shown.Rk).Y()})
 	if err != nil {
 		t.Fatal(err)
 	}

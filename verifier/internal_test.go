@@ -163,7 +163,7 @@ func TestPreparedStatementIsTheRequests(t *testing.T) {
 			for i := range c.Links() {
 				r.Links = append(r.Links, consent.Link{On: true, Offset: uint8(i)})
 			}
-			shown := consent.Presented{Root: field.Uint(10), Nullifier: field.Uint(11), Watch: field.Uint(12), Rk: [32]byte{13}, RkX: field.Uint(14), RkY: field.Uint(15)}
+			shown := consent.Presented{Epoch: 9, Root: field.Uint(10), Nullifier: field.Uint(11), Watch: field.Uint(12), Rk: [32]byte{13}, RkX: field.Uint(14), RkY: field.Uint(15)}
 			want, err := r.Statement(shown)
 			if err != nil {
 				t.Fatal(err)

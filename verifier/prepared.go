@@ -81,6 +81,7 @@ func prepare(stored []byte) (*prepared, error) {
 // consent's Request.Statement, without hashing its trees again.
 func (p *prepared) with(shown consent.Presented) *consent.Statement {
 	r, s := p.asked.Request, *p.statement
+	s.Epoch = shown.Epoch
 	s.Root, s.Scope, s.Nullifier = shown.Root, r.Scope(shown.Rk), shown.Nullifier
 	s.RkX, s.RkY = shown.RkX, shown.RkY
 	if r.Circuit.ProvesConsent() {

@@ -139,7 +139,7 @@ func (r *Record) recheckPresentation(p *consent.Presentation, asked *consent.Req
 	}
 	err := presented.Check(key, presented.Shown{Rk: p.Rk, Proof: p.Proof, Signature: p.Signature},
 		func(x, y fr.Element) (*consent.Statement, error) {
-			return asked.Statement(consent.Presented{Root: r.Epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y})
+			return asked.Statement(consent.Presented{Epoch: p.Epoch, Root: r.Epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y})
 		})
 	if err != nil {
 		return &RecordError{"presentation", err}

@@ -116,7 +116,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 
 	err = presented.Check(key, presented.Shown{Rk: p.Rk, Proof: p.Proof, Signature: p.Signature},
 		func(x, y fr.Element) (*consent.Statement, error) {
-			return asked.with(consent.Presented{Root: epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y}), nil
+			return asked.with(consent.Presented{Epoch: p.Epoch, Root: epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y}), nil
 		})
 	if reason, bad := faults(err); bad {
 		return deny(reason)

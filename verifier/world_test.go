@@ -364,7 +364,7 @@ func (p *patient) statement(r *consent.Request) (*consent.Statement, *consent.Wi
 	}
 	rk := rkPoint.Bytes()
 	scope := r.Scope(rk)
-	shown := consent.Presented{Root: w.records.Root(), Nullifier: consent.Nullifier(p.nk, scope), Rk: rk, RkX: rkPoint.X(), RkY: rkPoint.Y()}
+	shown := consent.Presented{Epoch: uint64(len(w.epochs) - 1), Root: w.records.Root(), Nullifier: consent.Nullifier(p.nk, scope), Rk: rk, RkX: rkPoint.X(), RkY: rkPoint.Y()}
 	if r.Circuit.ProvesConsent() {
 		shown.Watch = consent.Watch(p.consent.W, scope)
 	}
@@ -443,7 +443,7 @@ func (p *patient) present(r *consent.Request) *consent.Presentation {
 
 func (p *patient) sign(r *consent.Request, s *consent.Statement, rsk redsig.SecretKey, rk [32]byte, made [128]byte) *consent.Presentation {
 	p.w.t.Helper()
-	in, err := s.PublicInputs()
+	m, err := s.SignedDigest(made)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
@@ -451,12 +451,12 @@ func (p *patient) sign(r *consent.Request, s *consent.Statement, rsk redsig.Secr
 	for i := range fresh {
 		fresh[i] = byte(p.w.rng.Uint32())
 	}
-	signature, err := redsig.Sign(rsk, p.nonceKey, fresh, consent.SignedDigest(s.Circuit, in, made))
+	signature, err := redsig.Sign(rsk, p.nonceKey, fresh, m)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
 	return &consent.Presentation{
-		Request: r.ID, Epoch: uint64(len(p.w.epochs) - 1), Nullifier: s.Nullifier, Watch: s.Watch,
+		Request: r.ID, Epoch: s.Epoch, Nullifier: s.Nullifier, Watch: s.Watch,
 		Rk: rk, Proof: made, Signature: signature,
 	}
 }

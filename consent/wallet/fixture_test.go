@@ -172,7 +172,7 @@ func (f *fixture) verify(r *consent.Request, p *consent.Presentation) error {
 		return err
 	}
 	return presented.Check(key, presented.Shown{Rk: p.Rk, Proof: p.Proof, Signature: p.Signature}, func(x, y fr.Element) (*consent.Statement, error) {
-		return r.Statement(consent.Presented{Root: s.Epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y})
+		return r.Statement(consent.Presented{Epoch: p.Epoch, Root: s.Epoch.Root, Nullifier: p.Nullifier, Watch: p.Watch, Rk: p.Rk, RkX: x, RkY: y})
 	})
 }
 

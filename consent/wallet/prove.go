@@ -106,7 +106,7 @@ func (w *Wallet) present(ctx context.Context, p Prover, v *Review, s *Snapshot, 
 		return nil, errors.New("wallet: the scope is 0; ask for a new request")
 	}
 	shown := consent.Presented{
-		Root: s.Epoch.Root, Nullifier: consent.Nullifier(k.nk, scope),
+		Epoch: s.Epoch.Number, Root: s.Epoch.Root, Nullifier: consent.Nullifier(k.nk, scope),
 		Rk: session.rk.Bytes(), RkX: session.rk.X(), RkY: session.rk.Y(),
 	}
 	if wit.Consent != nil {
@@ -193,7 +193,10 @@ func (w *Wallet) proved(ctx context.Context, p Prover, k *keys, session *session
 	if err != nil {
 		return proof, signature, err
 	}
-	m := consent.SignedDigest(mine.Circuit, in, proof)
+	m, err := mine.SignedDigest(proof)
+	if err != nil {
+		return proof, signature, err
+	}
 	if signature, err = redsig.Sign(session.rsk, k.nonceKey, fresh, m); err != nil {
 		return proof, signature, err
 	}

@@ -70,7 +70,11 @@ func Check(key Key, shown Shown, statement func(rkX, rkY fr.Element) (*consent.S
 	if err != nil {
 		return err
 	}
-	if err := redsig.Verify(rk, consent.SignedDigest(s.Circuit, in, shown.Proof), shown.Signature); err != nil {
+	m, err := s.SignedDigest(shown.Proof)
+	if err != nil {
+		return err
+	}
+	if err := redsig.Verify(rk, m, shown.Signature); err != nil {
 		return fmt.Errorf("%w: %w", ErrSignature, err)
 	}
 	if err := key.Verify(in, shown.Proof); err != nil {

@@ -87,11 +87,11 @@ func enrol(t *testing.T) *enrolled {
 
 func (e *enrolled) sign(t *testing.T, n *consent.Enrolment, s *consent.Statement) {
 	t.Helper()
-	in, err := s.PublicInputs()
+	m, err := s.SignedDigest(n.Proof)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.Signature, err = redsig.Sign(e.rsk, [32]byte{9}, e.fresh(), consent.SignedDigest(s.Circuit, in, n.Proof)); err != nil {
+	if n.Signature, err = redsig.Sign(e.rsk, [32]byte{9}, e.fresh(), m); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -48,11 +48,11 @@ func (h Holder) Enrol(tb testing.TB, p *Prover, r *consent.EnrolRequest) *consen
 		Nullifier: consent.Nullifier(h.Nk, consent.EnrolmentScope(r.Genesis, r.Issuer)), Rk: rk.Bytes(),
 	}
 	s := r.Statement(n.Holder, n.Nullifier, rk.X(), rk.Y())
-	in, err := s.PublicInputs()
-	must(err)
 	n.Proof, err = p.Prove(context.Background(), s, &consent.Witness{Holder: consent.HolderWitness{AkX: ak.X(), AkY: ak.Y(), Nk: h.Nk, Alpha: alpha.Bytes()}})
 	must(err)
-	n.Signature, err = redsig.Sign(rsk, [32]byte{1}, [64]byte{2, r.ID[0]}, consent.SignedDigest(consent.Enrol, in, n.Proof))
+	m, err := s.SignedDigest(n.Proof)
+	must(err)
+	n.Signature, err = redsig.Sign(rsk, [32]byte{1}, [64]byte{2, r.ID[0]}, m)
 	must(err)
 	return n
 }
