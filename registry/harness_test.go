@@ -221,8 +221,6 @@ func (c *chain) credential(by party, ns ...uint64) *transaction.Transaction {
 	return c.signed(by, transaction.CommitCredentials, transaction.SealedPayload(sealed(ns...)))
 }
 
-func codes(cs ...transaction.ItemCode) []transaction.ItemCode { return cs }
-
 func wantItems(t testing.TB, what string, r transaction.Result, want ...transaction.ItemCode) {
 	t.Helper()
 	if r.Code != transaction.Executed {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,12 +56,15 @@ type app struct {
 
 // run executes one command line and returns its exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	return (&app{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}).run(ctx, args)
+}
+
+func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	var e *exit
 	switch {
@@ -80,6 +84,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // complain writes an error on one line, as data when the user asked for data.
 func (a *app) complain(err error) {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if errors.Is(err, syscall.ENOSPC) {
+		text += "; nothing was changed: free some space and run the same again"
+	}
 	if a.json {
 		b, _ := json.Marshal(map[string]string{"error": text})
 		fmt.Fprintln(a.stderr, string(b))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/zkconsent/zkconsent/consent/codes"
@@ -334,6 +333,3 @@ func (a *app) consentForgetVerb() *cobra.Command {
 		},
 	}
 }
-
-// today is a day in days since 1970.
-func (a *app) today() uint64 { return uint64(a.now().Unix()) / uint64((24*time.Hour)/time.Second) }
