@@ -14,7 +14,7 @@ BIN := $(CACHE)/bin
 GO_FILES = find . \( -name .git -o -name .cache -o -name node_modules \) -prune -o -name '*.go' -print
 FUZZTIME ?= 20s
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-fhir fuzz demo clean
+.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full figures test-fhir fuzz demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-full: ## all tests, fuzz seeds included
 test-fhir: ## the FHIR compiler's tests and HL7's official examples (fetched once, 19 MB)
 	examples=$$(consent/fhir/fetch-examples.sh) && \
 	ZKCONSENT_FHIR_EXAMPLES=$$examples go test -count=1 -timeout 15m -tags fhirexamples ./consent/fhir/...
+
+figures: ## measure circuits, proving and verifying; prints the table
+	go test -count=1 -v -timeout 15m -run TestFigures ./benchmarks
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' --exclude-dir=.cache '^func Fuzz' . | sort | while read -r file; do \
