@@ -270,19 +270,11 @@ func (a *app) walletKeys(_ consent.CircuitID, digest [32]byte) (wallet.Verifying
 
 func (a *app) enrolKey(digest [32]byte) (presented.Key, error) { return a.verifyingKey(digest) }
 
-// verifierKeys loads the verifying keys of all circuits that a request can
-// ask for.
+// verifierKeys loads the verifying keys of all circuits.
 func (a *app) verifierKeys() (verifier.Keys, error) {
-	_, m, err := a.manifest()
+	dir, m, err := a.manifest()
 	if err != nil {
 		return nil, err
 	}
-	keys := verifier.Keys{}
-	for i := range m.Entries {
-		digest := [32]byte(m.Entries[i].Digest())
-		if keys[digest], err = a.verifyingKey(digest); err != nil {
-			return nil, err
-		}
-	}
-	return keys, nil
+	return verifier.OpenKeys(dir, m)
 }
