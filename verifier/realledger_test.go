@@ -125,9 +125,8 @@ func TestVerifiesOnARealLedger(t *testing.T) {
 	}
 	present := func(rule consent.Rule) *consent.Presentation {
 		t.Helper()
-		one := p.present(w.ask(v, consent.Claim, rule))
-		one.Epoch = epoch.Number
-		return one
+		w.foreign = &epoch
+		return p.present(w.ask(v, consent.Claim, rule))
 	}
 	first, second := present(consent.Pseudonym), present(consent.Once)
 	verdict := verify(t, v, first, "")

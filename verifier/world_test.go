@@ -58,6 +58,7 @@ type world struct {
 	fail        error
 
 	issuer, issuer2, registrar, insurer, stranger party
+	foreign                                       *directory.Epoch // of the real ledger, where a test has one
 }
 
 type party struct {
@@ -169,6 +170,15 @@ func (w *world) pass(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
+}
+
+// provesIn is the number of the epoch that patients prove against: the newest
+// one, or that of another ledger with the same root.
+func (w *world) provesIn() uint64 {
+	if w.foreign != nil {
+		return w.foreign.Number
+	}
+	return uint64(len(w.epochs) - 1)
 }
 
 // closeEpoch puts what was registered under a new root.
@@ -364,7 +374,7 @@ func (p *patient) statement(r *consent.Request) (*consent.Statement, *consent.Wi
 	}
 	rk := rkPoint.Bytes()
 	scope := r.Scope(rk)
-	shown := consent.Presented{Epoch: uint64(len(w.epochs) - 1), Root: w.records.Root(), Nullifier: consent.Nullifier(p.nk, scope), Rk: rk, RkX: rkPoint.X(), RkY: rkPoint.Y()}
+	shown := consent.Presented{Epoch: w.provesIn(), Root: w.records.Root(), Nullifier: consent.Nullifier(p.nk, scope), Rk: rk, RkX: rkPoint.X(), RkY: rkPoint.Y()}
 	if r.Circuit.ProvesConsent() {
 		shown.Watch = consent.Watch(p.consent.W, scope)
 	}
