@@ -101,7 +101,7 @@ func (s *session) Submit(ctx context.Context, t *transaction.Transaction) (*tran
 }
 
 // transact signs and submits a transaction of an authority, and fails unless
-// every item was accepted.
+// it was executed. What became of its items is the caller's to look at.
 func (s *session) transact(ctx context.Context, a *app, kind transaction.Kind, payload []byte) (*transaction.Result, error) {
 	key, err := a.authorityKey()
 	if err != nil {
@@ -189,8 +189,11 @@ func (v walletView) Withdrawals(_ context.Context, from, to uint64) ([]journal.W
 
 func (v walletView) Path(_ context.Context, epoch directory.Epoch, index uint64) (merkle.Path, error) {
 	p, newest, err := v.light.Path(index)
-	if err == nil && newest != epoch {
-		return p, fmt.Errorf("epoch %d was replaced by %d; try again", epoch.Number, newest.Number)
+	switch {
+	case errors.Is(err, light.ErrNoLeaf):
+		return p, fmt.Errorf("%w: %w", wallet.ErrNoLeaf, err)
+	case err == nil && newest != epoch:
+		return p, fmt.Errorf("%w: %d by %d", wallet.ErrEpochReplaced, epoch.Number, newest.Number)
 	}
 	return p, err
 }
@@ -203,7 +206,12 @@ func (s *session) relay() wallet.Relay {
 // An issuerView is the session as an issuer sees it.
 type issuerView struct{ *session }
 
-func (v issuerView) Head(context.Context) (directory.Head, *directory.Directory, error) {
+// Head is the newest one: after a submission an issuer believes what the log
+// then shows, and no answer of the node.
+func (v issuerView) Head(ctx context.Context) (directory.Head, *directory.Directory, error) {
+	if err := v.refresh(ctx); err != nil {
+		return directory.Head{}, nil, err
+	}
 	head, err := v.light.Head()
 	if err != nil {
 		return head, nil, err

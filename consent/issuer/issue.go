@@ -37,9 +37,9 @@ func (e *OrderError) Error() string {
 	return fmt.Sprintf("issuer: order: %s: %s", e.Field, e.Reason)
 }
 
-// ErrRevoking reports a person whose old holder still has credentials that the
-// ledger has not accepted as revoked; [Issuer.Resume] goes on with that.
-var ErrRevoking = errors.New("issuer: credentials of this person's old wallet are still to be revoked")
+// ErrRevoking reports credentials to be revoked that no verified log shows as
+// revoked; [Issuer.Resume] goes on with that.
+var ErrRevoking = errors.New("issuer: the ledger does not show all of this person's revocations yet; ask again, or another node")
 
 // Issue writes a credential into the register, commits it on the ledger, and
 // returns the offer for the holder. If the ledger cannot be reached, the error

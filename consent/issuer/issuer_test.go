@@ -34,6 +34,7 @@ type flaky struct {
 	*wallettest.World
 	refuse  error // nothing is submitted
 	lose    error // it is submitted, and the answer is lost
+	swallow bool  // nothing is submitted, and the answer says that all was accepted
 	submits int
 }
 
@@ -41,6 +42,9 @@ func (f *flaky) Submit(ctx context.Context, t *transaction.Transaction) (*transa
 	f.submits++
 	if f.refuse != nil {
 		return nil, f.refuse
+	}
+	if f.swallow {
+		return &transaction.Result{Height: 1, Items: make([]transaction.ItemCode, 1)}, nil
 	}
 	r, err := f.World.Submit(ctx, t)
 	if f.lose != nil {
@@ -405,6 +409,59 @@ func TestNothingIsIssuedBeforeTheOldHolderIsRevoked(t *testing.T) {
 	}
 	if s := f.status("patient 7"); len(s) != 1 {
 		t.Errorf("%d credentials, want the old one alone", len(s))
+	}
+}
+
+// TestAttack_NodeSwallowsRevocation has a node that acknowledges what it never
+// passes on: an acknowledged revocation that is not on the ledger would leave a
+// stolen wallet's credential good while its issuer believes it dead.
+func TestAttack_NodeSwallowsRevocation(t *testing.T) {
+	f := newFixture(t)
+	f.enrolled(wallettest.NewHolder(t, 1, 7), "patient 7")
+	c := f.issued("patient 7")
+	f.ledger.swallow = true
+	for what, revoke := range map[string]func() error{
+		"one credential": func() error { return f.i.Revoke(f.ctx, c.ID) },
+		"a person":       func() error { return f.i.RevokePerson(f.ctx, "patient 7") },
+	} {
+		if err := revoke(); !errors.Is(err, issuer.ErrRevoking) {
+			t.Errorf("%s: %v, want ErrRevoking", what, err)
+		}
+	}
+	if s := f.status("patient 7"); s[0].Revoked || !s[0].Revoking || f.live() != 1 {
+		t.Errorf("%+v with %d live leaves, want it still to be revoked", s, f.live())
+	}
+	f.enrolled(wallettest.NewHolder(t, 2, 7), "patient 7")
+	if _, err := f.i.Issue(f.ctx, f.order("patient 7")); !errors.Is(err, issuer.ErrRevoking) {
+		t.Errorf("issuing to the new wallet: %v, want ErrRevoking", err)
+	}
+	f.ledger.swallow = false
+	if err := f.i.RevokePerson(f.ctx, "patient 7"); err != nil {
+		t.Fatal(err)
+	}
+	if s := f.status("patient 7"); !s[0].Revoked || s[0].Revoking || f.live() != 0 {
+		t.Errorf("%+v with %d live leaves, want it revoked", s, f.live())
+	}
+}
+
+func TestAttack_NodeSwallowsCommit(t *testing.T) {
+	f := newFixture(t)
+	f.enrolled(wallettest.NewHolder(t, 1, 7), "patient 7")
+	f.ledger.swallow = true
+	c := f.issued("patient 7")
+	f.ledger.swallow = false
+	// A revocation must find the leaf, so it waits for it to be there.
+	if err := f.i.Revoke(f.ctx, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if s := f.status("patient 7"); !s[0].Placed || !s[0].Revoked || f.live() != 0 {
+		t.Errorf("%+v with %d live leaves, want it committed and revoked", s, f.live())
+	}
+	f.ledger.swallow = true
+	f.issued("patient 7")
+	f.ledger.swallow = false
+	if err := f.i.Resume(f.ctx); err != nil || f.live() != 1 {
+		t.Errorf("%d live leaves, want the swallowed commit sent again: %v", f.live(), err)
 	}
 }
 

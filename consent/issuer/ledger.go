@@ -19,11 +19,11 @@ type Status struct {
 	Person    string
 	Schema    string
 	Expires   consent.Time
-	Committed bool
+	Committed bool   // a node has acknowledged it
 	Index     uint64 // of its leaf
-	Placed    bool   // the index is known
-	Revoking  bool   // to be revoked, the ledger has not confirmed it
-	Revoked   bool   // the ledger has accepted the revocation
+	Placed    bool   // the verified log has it: the index is known
+	Revoking  bool   // to be revoked, and no verified log shows that it is
+	Revoked   bool   // the verified log has the revocation
 }
 
 // Credentials lists a person's credentials, oldest first.
@@ -50,24 +50,30 @@ func (i *Issuer) list(ctx context.Context, where string, args ...any) (out []Sta
 	return out, rows.Err()
 }
 
-// Resume sends what the ledger may not have: it commits recorded credentials,
-// reads the indices of committed ones from the log, and revokes what is to be
-// revoked. It is safe to call at any time, again and again.
+// Resume sends what the verified log does not show: it reads the log, commits
+// the credentials that are missing there, and revokes what is to be revoked.
+// It is safe to call at any time, again and again.
 func (i *Issuer) Resume(ctx context.Context) error {
-	if err := i.commitRecorded(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{i.read, i.commitMissing, i.read, i.revokeMarked, i.read} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	if err := i.read(ctx); err != nil {
-		return err
-	}
-	return i.revokeMarked(ctx)
+	return nil
 }
 
-// commitRecorded commits what is recorded and not known to be on the ledger. A
-// duplicate is a success: nobody else can have committed our commitment or our
-// lock under our name.
-func (i *Issuer) commitRecorded(ctx context.Context) error {
-	rows, err := i.db.QueryContext(ctx, `SELECT id, cm, lock FROM credentials WHERE committed = 0 ORDER BY id LIMIT ?`, page)
+// commitRecorded commits what no node has acknowledged.
+func (i *Issuer) commitRecorded(ctx context.Context) error { return i.commit(ctx, `committed = 0`) }
+
+// commitMissing commits again what a node has acknowledged and the log does
+// not show: a node's word is not the ledger's.
+func (i *Issuer) commitMissing(ctx context.Context) error { return i.commit(ctx, `place IS NULL`) }
+
+// commit commits the credentials that a condition selects. A duplicate is a
+// success: nobody else can have committed our commitment or our lock under our
+// name.
+func (i *Issuer) commit(ctx context.Context, where string) error {
+	rows, err := i.db.QueryContext(ctx, `SELECT id, cm, lock FROM credentials WHERE `+where+` ORDER BY id LIMIT ?`, page)
 	if err != nil {
 		return fmt.Errorf("issuer: register: %w", err)
 	}

@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/zkconsent/zkconsent/registry/transaction"
@@ -26,8 +27,9 @@ func markRevoking(ctx context.Context, tx *sql.Tx, where string, args ...any) (i
 }
 
 // Revoke revokes credentials. They are marked first, so that a revocation that
-// did not reach the ledger is sent again by Resume. Proofs with them end when
-// the next epoch closes.
+// did not reach the ledger is sent again by Resume. The error is ErrRevoking
+// as long as the verified log does not show all of them revoked. Proofs with
+// them end when the next epoch closes.
 func (i *Issuer) Revoke(ctx context.Context, ids ...ID) error {
 	err := i.transact(ctx, func(tx *sql.Tx) error {
 		for _, id := range ids {
@@ -44,10 +46,18 @@ func (i *Issuer) Revoke(ctx context.Context, ids ...ID) error {
 	if err != nil {
 		return err
 	}
-	return i.Resume(ctx)
+	if err := i.Resume(ctx); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if list, err := i.list(ctx, `id = ? AND revoked = 0`, id); err != nil || len(list) > 0 {
+			return errors.Join(ErrRevoking, err)
+		}
+	}
+	return nil
 }
 
-// RevokePerson revokes all of a person's credentials.
+// RevokePerson revokes all of a person's credentials, as Revoke does.
 func (i *Issuer) RevokePerson(ctx context.Context, person string) error {
 	err := i.transact(ctx, func(tx *sql.Tx) error {
 		_, err := markRevoking(ctx, tx, `person = ?`, person)
@@ -56,7 +66,13 @@ func (i *Issuer) RevokePerson(ctx context.Context, person string) error {
 	if err != nil {
 		return err
 	}
-	return i.Resume(ctx)
+	if err := i.Resume(ctx); err != nil {
+		return err
+	}
+	if waiting, err := i.revoking(ctx, person); err != nil || waiting {
+		return errors.Join(ErrRevoking, err)
+	}
+	return nil
 }
 
 func (i *Issuer) revoking(ctx context.Context, person string) (bool, error) {
@@ -64,13 +80,26 @@ func (i *Issuer) revoking(ctx context.Context, person string) (bool, error) {
 	return len(list) > 0, err
 }
 
-// revokeMarked revokes by the issuer's key what is marked and has an index.
+// revokeMarked revokes by the issuer's key what is marked and has an index. It
+// believes no answer: a credential is revoked when the verified log says so,
+// which read finds, and is sent again until then. A node that swallowed the
+// revocation would otherwise leave a stolen wallet's credential alive unseen.
 func (i *Issuer) revokeMarked(ctx context.Context) error {
 	list, err := i.list(ctx, `revoking = 1 AND place IS NOT NULL`)
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
-	list = list[:min(len(list), page)]
+	for len(list) > 0 {
+		n := min(len(list), page)
+		if err := i.revoke(ctx, list[:n]); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
+func (i *Issuer) revoke(ctx context.Context, list []Status) error {
 	items := make([]transaction.Revocation, len(list))
 	for n, s := range list {
 		items[n].Index = s.Index
@@ -79,21 +108,10 @@ func (i *Issuer) revokeMarked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var refused error
-	err = i.transact(ctx, func(tx *sql.Tx) error {
-		for n, c := range codes {
-			if c != transaction.Accepted && c != transaction.AlreadyRevoked {
-				refused = fmt.Errorf("%w to revoke credential %d: %s", ErrNotAllowed, list[n].ID, c)
-				continue
-			}
-			if _, err := tx.ExecContext(ctx, `UPDATE credentials SET revoking = 0, revoked = 1 WHERE id = ?`, list[n].ID); err != nil {
-				return fmt.Errorf("issuer: register: %w", err)
-			}
+	for n, c := range codes {
+		if c != transaction.Accepted && c != transaction.AlreadyRevoked {
+			return fmt.Errorf("%w to revoke credential %d: %s", ErrNotAllowed, list[n].ID, c)
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	return refused
+	return nil
 }
