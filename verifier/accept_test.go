@@ -69,6 +69,39 @@ func TestOnceUnderTwoIssuersNamesBoth(t *testing.T) {
 	}
 }
 
+// The wide profile asks with two value sets; the second one is larger than the
+// normal profile's tree.
+func TestWideProfileIsAcceptedAndDenied(t *testing.T) {
+	w := newWorld(t)
+	p := w.newPatient(w.issuer)
+	w.closeEpoch()
+	lo, hi, err := consent.CodePrefix("E11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := consent.ValueSet{Intervals: []consent.Interval{{Lo: lo, Hi: hi}}}
+	for i := range uint64(2000) {
+		large.Intervals = append(large.Intervals, consent.Interval{Lo: hi + 2*i + 2, Hi: hi + 2*i + 2})
+	}
+	for _, c := range []consent.CircuitID{consent.ClaimWide, consent.EligibilityWide} {
+		v, _ := w.verifierOf(w.insurer)
+		r := w.template(c, consent.Pseudonym)
+		r.Sets[1] = consent.SetQuestion{Label: "one of the codes", Mask: 1 << 2, Set: large}
+		shown := p.present(w.askFor(v, r))
+		flipped := *shown
+		flipped.Proof[40] ^= 1
+		verify(t, v, &flipped, verifier.BadSignature)
+		if verdict := verify(t, v, shown, ""); verdict.Circuit != c {
+			t.Errorf("%s: the verdict is on %s", c, verdict.Circuit)
+		}
+		r.Sets[1].Set.Intervals = large.Intervals[1:]
+		s, wit, _, _ := p.statement(w.askFor(v, r))
+		if _, err := w.prover.Prove(context.Background(), s, wit); err == nil {
+			t.Errorf("%s: a code outside the set was proved to be in it", c)
+		}
+	}
+}
+
 func TestZeroVerdictIsDenied(t *testing.T) {
 	var v verifier.Verdict
 	b, err := json.Marshal(v)

@@ -89,7 +89,7 @@ var loaded struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	loaded.once.Do(func() {
-		dir, m := provertest.Keys(t, consent.Claim, consent.Eligibility, consent.ConsentOnly)
+		dir, m := provertest.Keys(t, consent.Claim, consent.Eligibility, consent.ConsentOnly, consent.ClaimWide, consent.EligibilityWide)
 		var err error
 		if loaded.prover, err = prover.Open(dir, m, nil); err != nil {
 			t.Fatal(err)
@@ -535,7 +535,9 @@ func (w *world) template(c consent.CircuitID, rule consent.Rule) consent.Request
 	r.Schema = w.schema.Encode()
 	unused := consent.RangeQuestion{Range: consent.Range{Mask: consent.AllSlots, Hi: math.MaxUint64}}
 	r.Ranges = []consent.RangeQuestion{unused, unused, unused, unused}
-	r.Sets = []consent.SetQuestion{{Mask: consent.AllSlots, Set: consent.AnyValue()}}
+	for range c.Sets() {
+		r.Sets = append(r.Sets, consent.SetQuestion{Mask: consent.AllSlots, Set: consent.AnyValue()})
+	}
 	r.Links = make([]consent.Link, c.Links())
 	lo, hi, err := consent.CodePrefix("E11")
 	if err != nil {
