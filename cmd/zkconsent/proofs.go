@@ -88,15 +88,22 @@ func (d *demo) claim() error {
 	if err != nil {
 		return err
 	}
+	kept, err := os.ReadFile(filepath.Join(d.home("insurer"), verifierFile))
+	if err != nil {
+		return err
+	}
 	again, err := d.verify("insurer", "gets the same bytes again: the stored verdict", "claim-1-presentation.zkc", "")
 	if err != nil {
 		return err
 	}
-	return d.note("insurer", "compares the two verdicts", func() (string, error) {
+	return d.note("insurer", "compares the two verdicts and its store", func() (string, error) {
 		if fmt.Sprint(first) != fmt.Sprint(again) {
-			return "", errors.New("they differ")
+			return "", errors.New("the verdicts differ")
 		}
-		return "the same, to the second of the decision", nil
+		if now, err := os.ReadFile(filepath.Join(d.home("insurer"), verifierFile)); err != nil || !bytes.Equal(now, kept) {
+			return "", errors.New("something was written")
+		}
+		return "the same verdict, nothing written", nil
 	})
 }
 
