@@ -218,6 +218,9 @@ func (r *Request) checkPredicates(v View) error {
 			return reject("ranges", "range %d ends before it begins", i)
 		}
 		if q.unused() {
+			if q.Label != "" {
+				return reject("label", "range %d asks nothing and has words", i)
+			}
 			continue
 		}
 		if err := r.cover(schema, q.Label, q.Mask, []Interval{{q.Lo, q.Hi}}); err != nil {
@@ -229,12 +232,56 @@ func (r *Request) checkPredicates(v View) error {
 			return err
 		}
 	}
-	for i, l := range r.Links {
-		if err := l.check(); err != nil {
-			return reject("links", "link %d: %v", i, err)
+	for i := range r.Links {
+		if err := r.checkLink(schema, i); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// checkLink demands that a link ties two questions about the entries of one
+// group. A predicate that asks nothing by itself would ask something when it
+// is linked: whether the slot beside the first question's has a value, with no
+// words for the patient and under no category.
+func (r *Request) checkLink(schema *Schema, i int) error {
+	l := r.Links[i]
+	if err := l.check(); err != nil {
+		return reject("links", "link %d: %v", i, err)
+	}
+	if !l.On {
+		return nil
+	}
+	mask, unused := r.linked(i)
+	if unused || r.Ranges[0].unused() {
+		return reject("links", "link %d ties a predicate that asks nothing", i)
+	}
+	distance, pairs := int(l.Offset)-LinkBias, uint16(0)
+	for from := range Slots {
+		if r.Ranges[0].Mask>>from&1 == 0 {
+			continue
+		}
+		a, _ := schema.Slot(from)
+		b, ok := schema.Slot(from + distance)
+		if !ok || a.Group == 0 || a.Group != b.Group {
+			return reject("links", "link %d leads from slot %d to one that is not of the same entry", i, from)
+		}
+		pairs |= 1 << (from + distance)
+	}
+	if pairs != mask {
+		return reject("links", "link %d leads to other slots than its predicate tests", i)
+	}
+	return nil
+}
+
+// linked is the mask of the predicate that link i ties to range 0, and whether
+// the predicate asks nothing.
+func (r *Request) linked(i int) (mask uint16, unused bool) {
+	if at := i + 1; at < len(r.Ranges) {
+		return r.Ranges[at].Mask, r.Ranges[at].unused()
+	}
+	set := &r.Sets[i+1-len(r.Ranges)]
+	return set.Mask, set.unused()
 }
 
 func (r *Request) checkSet(v View, schema *Schema, i int) error {
@@ -252,6 +299,9 @@ func (r *Request) checkSet(v View, schema *Schema, i int) error {
 		return reject("sets", "%q excludes values over several slots, which would only say that some slot differs", q.Label)
 	}
 	if q.unused() {
+		if q.Label != "" {
+			return reject("label", "set %d asks nothing and has words", i)
+		}
 		return nil
 	}
 	if q.Set.Name != "" {

@@ -176,6 +176,10 @@ func TestValidatorRefuses(t *testing.T) {
 		}},
 		{"link offset on a link that is off", "links", func(s *scene) { s.request.Links[0].Offset = 1 }},
 		{"link beyond the slots", "links", func(s *scene) { s.request.Links[0] = consent.Link{On: true, Offset: 21} }},
+		{"words without a question", "label", func(s *scene) { s.request.Ranges[3].Label = "of age" }},
+		{"words without a set", "label", func(s *scene) {
+			s.request.Sets[0] = consent.SetQuestion{Label: "of age", Mask: consent.AllSlots, Set: consent.AnyValue()}
+		}},
 		{"once without a day", "opened", func(s *scene) { s.request.Opened = 0 }},
 		{"once that opens tomorrow", "opened", func(s *scene) { s.request.Opened++ }},
 		{"once without since", "ranges", func(s *scene) { s.request.Ranges[0].Hi++ }},
@@ -194,6 +198,69 @@ func TestValidatorRefuses(t *testing.T) {
 			var e *consent.RequestError
 			if err := s.validate(); !errors.As(err, &e) || e.Field != v.field {
 				t.Fatalf("%v, expected a refusal of %s", err, v.field)
+			}
+		})
+	}
+}
+
+// An unused predicate tells nothing, since every credential satisfies it in
+// slot 0. Linked, it tells that the slot beside another one has a value: here
+// whether an HIV test was ever entered, in a request that names demographics.
+func TestAttack_LinkAsksWithoutWords(t *testing.T) {
+	linked := consent.Link{On: true, Offset: consent.LinkBias + 1}
+	for _, v := range []struct {
+		name  string
+		valid bool
+		spoil func(*consent.Request)
+	}{
+		{"an entry's date", true, func(r *consent.Request) { r.Links[0] = linked }},
+		{"a linked range that asks nothing", false, func(r *consent.Request) {
+			r.Ranges[1] = r.Ranges[3]
+			r.Links[0] = linked
+		}},
+		{"a linked set that asks nothing", false, func(r *consent.Request) {
+			r.Sets[0] = consent.SetQuestion{Mask: consent.AllSlots, Set: consent.AnyValue()}
+			r.Links[3] = linked
+		}},
+		{"a first range that asks nothing", false, func(r *consent.Request) {
+			r.Ranges[0] = r.Ranges[3]
+			r.Links[0] = linked
+		}},
+		{"since", false, func(r *consent.Request) {
+			r.Ranges[0].Mask, r.Ranges[1].Mask = 1, 2
+			r.Links[0] = linked
+		}},
+		{"another group", false, func(r *consent.Request) {
+			r.Ranges[0].Range, r.Ranges[1].Mask = r.Ranges[1].Range, 1<<3
+			r.Links[0] = linked
+		}},
+		{"beyond the schema", false, func(r *consent.Request) {
+			r.Ranges[0].Mask, r.Ranges[1].Mask = 1<<4, 1<<4
+			r.Links[0] = linked
+		}},
+		{"before slot 0", false, func(r *consent.Request) { r.Links[0] = consent.Link{On: true} }},
+		{"a slot without a partner", false, func(r *consent.Request) {
+			r.Ranges[1].Mask |= 1 << 4
+			r.Links[0] = linked
+		}},
+	} {
+		t.Run(v.name, func(t *testing.T) {
+			s := newScene(t)
+			s.schema.Slots[0].Group, s.schema.Slots[1].Group = 1, 1
+			s.schema.Slots = append(s.schema.Slots, consent.Slot{Name: "sex", Label: "sex", Type: consent.Code, System: "sex", Categories: mustCategories(t, "demographics")})
+			r := s.request
+			r.Schema, s.directory.Schemas[0].Digest = s.schema.Encode(), s.schema.Digest()
+			r.Rule, r.Opened = consent.Pseudonym, 0
+			r.Ranges[0] = consent.RangeQuestion{Label: "of age", Range: consent.Range{Mask: 1 << 1, Hi: consent.DayValue(10_000)}}
+			r.Ranges[1] = consent.RangeQuestion{Label: "a diagnosis", Range: consent.Range{Mask: 1 << 2, Lo: 5, Hi: 9}}
+			if err := s.validate(); err != nil {
+				t.Fatalf("without a link: %v", err)
+			}
+			v.spoil(r)
+			err := s.validate()
+			var e *consent.RequestError
+			if v.valid && err != nil || !v.valid && (!errors.As(err, &e) || e.Field != "links") {
+				t.Fatalf("%v, valid should be %v", err, v.valid)
 			}
 		})
 	}

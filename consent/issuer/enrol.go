@@ -35,7 +35,7 @@ var (
 type Person struct {
 	Person string
 	Holder fr.Element
-	Since  uint64 // day since 1970 on which this wallet's nk was first enrolled
+	Since  uint64 // day since 1970 on which this wallet's nk was first enrolled; later for a second wallet
 }
 
 // An Enrolled says what an enrolment changed.
@@ -45,7 +45,7 @@ type Enrolled struct {
 	// pseudonyms and since stay.
 	Rotated bool
 	// Restarted: a known person came with another wallet. Since starts again,
-	// so it cannot answer a second time in a scope that is open.
+	// and lies ahead, so it cannot answer a second time in a scope that is open.
 	Restarted bool
 	// Revoking are the credentials of the old holder. [Issuer.Resume] revokes
 	// them, and Issue gives nothing out before that.
@@ -159,6 +159,12 @@ func (i *Issuer) pending(ctx context.Context, q querier, person string, id [16]b
 	return consent.DecodeEnrolRequest(message)
 }
 
+// restartDays is how far ahead since starts again. A scope with rule once takes
+// wallets known on the day on which it opens, so the old wallet may have
+// answered in one that opened today, and may still answer in one that opens
+// tomorrow, until the revocation of its credentials bites in all epochs.
+const restartDays = 2
+
 // bind applies the rules of docs/spec.md §4.4.
 func bind(ctx context.Context, tx *sql.Tx, person string, n *consent.Enrolment, today uint64) (*Enrolled, error) {
 	fail := func(err error) (*Enrolled, error) { return nil, fmt.Errorf("issuer: register: %w", err) }
@@ -184,8 +190,8 @@ func bind(ctx context.Context, tx *sql.Tx, person string, n *consent.Enrolment, 
 		// live one keeps its day.
 		out.Restarted = !bytes.Equal(oldNullifier, nullifier)
 		out.Rotated = !out.Restarted && !bytes.Equal(oldHolder, holder)
-		if !out.Restarted {
-			out.Since = uint64(since)
+		if out.Since = uint64(since); out.Restarted {
+			out.Since = max(out.Since, today+restartDays)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO nullifiers VALUES (?, ?)`, nullifier, person); err != nil {

@@ -176,18 +176,52 @@ func TestReissuedWalletRestartsSince(t *testing.T) {
 	f.issued("patient 7")
 	f.Wait(72 * time.Hour)
 	e := f.enrolled(wallettest.NewHolder(t, 2, 8), "patient 7")
-	if !e.Restarted || e.Rotated || e.Since != first.Since+3 || len(e.Revoking) != 1 {
-		t.Errorf("a new nk: %+v, want since %d", e, first.Since+3)
+	if !e.Restarted || e.Rotated || e.Since != first.Since+5 || len(e.Revoking) != 1 {
+		t.Errorf("a new nk: %+v, want since %d", e, first.Since+5)
 	}
 	f.Wait(24 * time.Hour)
 	// Going back to the first wallet does not bring back its day.
 	back := f.enrolled(old, "patient 7")
-	if !back.Restarted || back.Since != first.Since+4 {
-		t.Errorf("the first wallet again: %+v, want since %d", back, first.Since+4)
+	if !back.Restarted || back.Since != first.Since+6 {
+		t.Errorf("the first wallet again: %+v, want since %d", back, first.Since+6)
 	}
 	same := f.enrolled(old, "patient 7")
 	if same.Restarted || same.Rotated || same.Since != back.Since || len(same.Revoking) != 0 {
 		t.Errorf("the same wallet again: %+v, want no change", same)
+	}
+}
+
+// A scope with rule once takes wallets known since the day on which it opened.
+// Somebody who answers there on that day and enrols another wallet on the same
+// day would answer twice if the new wallet were known since that day, too; and
+// likewise as long as the old wallet's credential is not revoked.
+func TestAttack_SecondWallet(t *testing.T) {
+	f := newFixture(t)
+	enters := func(c *issuer.Issued, opened uint64) bool {
+		a := c.Offer.Credential.Attributes[0]
+		return a.Present && a.Value <= consent.DayValue(opened)
+	}
+	today := func() uint64 { return uint64(f.Time()) / 86400 }
+	f.enrolled(wallettest.NewHolder(t, 1, 7), "patient 7")
+	if first := f.issued("patient 7"); !enters(first, today()) {
+		t.Fatal("an honest first wallet is shut out of a scope that opens on its day")
+	}
+	second := f.enrolled(wallettest.NewHolder(t, 2, 8), "patient 7")
+	if c := f.issued("patient 7"); !second.Restarted || enters(c, today()) || enters(c, today()+1) {
+		t.Errorf("a second wallet of one day enters a scope that opened today or opens tomorrow: %+v", second)
+	}
+	f.Wait(30 * 24 * time.Hour)
+	// The third wallet comes while the ledger cannot be reached: the second
+	// goes on proving for ten days, also in scopes that open meanwhile.
+	f.ledger.refuse = errors.New("no route")
+	f.enrolled(wallettest.NewHolder(t, 3, 9), "patient 7")
+	f.Wait(10 * 24 * time.Hour)
+	f.ledger.refuse = nil
+	if err := f.i.Resume(f.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if c := f.issued("patient 7"); enters(c, today()) || enters(c, today()-5) {
+		t.Error("a third wallet enters a scope that opened before the second was revoked")
 	}
 }
 

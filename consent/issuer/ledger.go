@@ -165,7 +165,7 @@ func (i *Issuer) read(ctx context.Context) error {
 func (i *Issuer) take(ctx context.Context, tx *sql.Tx, e journal.Record) (err error) {
 	switch {
 	case e.Revoked:
-		_, err = tx.ExecContext(ctx, `UPDATE credentials SET revoking = 0, revoked = 1 WHERE place = ?`, int64(e.Index))
+		return i.settle(ctx, tx, e.Index)
 	case e.Kind == consent.KindCredential && e.Authority.Equal(&i.config.ID):
 		_, err = tx.ExecContext(ctx, `UPDATE credentials SET place = ?, committed = 1 WHERE lock = ?`, int64(e.Index), elementBytes(e.Lock))
 	}

@@ -115,3 +115,20 @@ func (i *Issuer) revoke(ctx context.Context, list []Status) error {
 	}
 	return nil
 }
+
+// settle notes that the verified log shows the leaf at place revoked. Where it
+// was a wallet's that another has replaced, since of the new one starts again
+// from here: until now the old wallet could answer in scopes that opened after
+// the new one was enrolled.
+func (i *Issuer) settle(ctx context.Context, tx *sql.Tx, place uint64) error {
+	_, err := tx.ExecContext(ctx, `UPDATE persons SET since = max(since, ?)
+		WHERE EXISTS (SELECT 1 FROM credentials c WHERE c.place = ? AND c.revoked = 0 AND c.person = persons.person AND c.holder <> persons.holder)
+		AND (SELECT count(*) FROM nullifiers n WHERE n.person = persons.person) > 1`, int64(uint64(i.now())/86400+restartDays), int64(place))
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `UPDATE credentials SET revoking = 0, revoked = 1 WHERE place = ?`, int64(place))
+	}
+	if err != nil {
+		return fmt.Errorf("issuer: register: %w", err)
+	}
+	return nil
+}
