@@ -55,20 +55,32 @@ func (h Home) Create() (stded25519.PublicKey, error) {
 	return stded25519.PublicKey(pv.Key.PubKey.Bytes()), nil
 }
 
-// WriteGenesis validates a genesis and puts it into the home, once.
+// WriteGenesis validates a genesis and puts it into the home, once: whole or,
+// after a crash or on a full disk, not at all.
 func (h Home) WriteGenesis(g *directory.Genesis) error {
 	if err := g.Validate(); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(h.GenesisFile(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, os.ErrExist) {
-		return ErrHomeExists
-	}
+	f, err := os.CreateTemp(string(h), "genesis.*")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(f.Name())
 	_, err = f.Write(g.Encode())
-	return errors.Join(err, f.Sync(), f.Close())
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	// A link, unlike a rename, never replaces a genesis that is there.
+	if err := os.Link(f.Name(), h.GenesisFile()); errors.Is(err, os.ErrExist) {
+		return ErrHomeExists
+	} else if err != nil {
+		return err
+	}
+	d, err := os.Open(string(h))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // Genesis reads the home's genesis.

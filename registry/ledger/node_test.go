@@ -241,6 +241,13 @@ func TestRefusesToStartOnWrongHome(t *testing.T) {
 		if err := home.WriteGenesis(g); !errors.Is(err, ledger.ErrHomeExists) {
 			t.Error(err)
 		}
+		if again, err := home.Genesis(); err != nil || !bytes.Equal(again.Encode(), g.Encode()) {
+			t.Errorf("the first genesis is damaged: %v", err)
+		}
+		// What a crash cuts off has another name, and nothing of it stays.
+		if left, _ := filepath.Glob(filepath.Join(string(home), "genesis*")); len(left) != 1 {
+			t.Errorf("the home holds %v", left)
+		}
 	})
 	t.Run("another genesis over a state", func(t *testing.T) {
 		home := newHome(t)

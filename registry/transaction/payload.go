@@ -96,6 +96,20 @@ func DecodeAuthority(b []byte) (directory.Authority, error) {
 	return a, err
 }
 
+// Items is the number of items in the payload, which a result has a code for
+// each. A set-authority transaction has none.
+func (t *Transaction) Items() int {
+	switch t.Kind {
+	case CommitConsents, CommitCredentials:
+		return len(t.Payload) / sealedSize
+	case Withdraw:
+		return len(t.Payload) / withdrawalSize
+	case Revoke:
+		return len(t.Payload) / revocationSize
+	}
+	return 0
+}
+
 func items[T any](b []byte, name string, size int, read func([]byte) (T, error)) ([]T, error) {
 	fault := func(at int, reason string) error {
 		return &tlv.Error{Message: "transaction", Field: name, Offset: at, Reason: reason}

@@ -21,6 +21,8 @@ var ErrCache = errors.New("light: the kept head is damaged or of another ledger;
 // head is replaced, so a crash leaves a head whose entries are there. All of
 // it is verified again when it is read; logs that do not fit the head are
 // dropped and fetched anew, which also covers two processes that write at once.
+// Of two heads the newer one stays, whoever comes last: it is the floor below
+// which no later client can be led.
 type cache struct{ dir string }
 
 func openCache(dir string) (*cache, error) {
@@ -31,8 +33,14 @@ func (c *cache) headFile() string              { return filepath.Join(c.dir, "he
 func (c *cache) directoryFile() string         { return filepath.Join(c.dir, "directory") }
 func (c *cache) logFile(k journal.Kind) string { return filepath.Join(c.dir, k.String()) }
 
-// save appends what an update brought.
+// save appends what an update brought, unless another client has kept a newer
+// head meanwhile.
 func (c *cache) save(u *update) error {
+	if b, err := os.ReadFile(c.headFile()); err == nil {
+		if kept, err := directory.DecodeHead(b); err == nil && kept.Height > u.head.Height {
+			return nil
+		}
+	}
 	for _, k := range journal.Kinds() {
 		if err := c.append(k, u); err != nil {
 			return err

@@ -230,5 +230,8 @@ func (c *Client) Submit(ctx context.Context, t *transaction.Transaction) (*trans
 	if err != nil {
 		return nil, lie(Malformed, "%v", err)
 	}
+	if r.Code == transaction.Executed && len(r.Items) != t.Items() {
+		return nil, lie(Malformed, "%d codes for the transaction's %d items", len(r.Items), t.Items())
+	}
 	return r, nil
 }

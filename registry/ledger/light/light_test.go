@@ -286,6 +286,26 @@ func TestAttack_OldBackup(t *testing.T) {
 	follow(t, open(t, w, w, ""))
 }
 
+// TestAttack_SlowClientLowersTheFloor has two clients keep what they verified
+// in one place, as two commands of one user do. The one that a node holds back
+// must not make the other's newer head forgotten.
+func TestAttack_SlowClientLowersTheFloor(t *testing.T) {
+	w := grow(t)
+	dir := t.TempDir()
+	slow := open(t, w, w, dir)
+	old, oldDir := w.checkpoint, w.dir
+	w.block(1, w.commit(100, 1))
+	follow(t, open(t, w, w, dir))
+	newest, newestDir := w.checkpoint, w.dir
+	w.checkpoint, w.dir = old, oldDir
+	follow(t, slow) // it knows no better
+	wantLie(t, open(t, w, w, dir).Sync(context.Background()), light.Backwards)
+	w.checkpoint, w.dir = newest, newestDir
+	if h, err := open(t, w, w, dir).Head(); err != nil || h.Height != w.height+1 {
+		t.Errorf("the kept head is of height %d, want %d: %v", h.Height, w.height+1, err)
+	}
+}
+
 func TestAttack_TwoStatesAtOneHeight(t *testing.T) {
 	w := grow(t)
 	c := open(t, w, w, "")
@@ -438,6 +458,24 @@ func TestSubmitRefusesUnreadableResult(t *testing.T) {
 	c := open(t, w, badResult{w}, "")
 	_, err := c.Submit(context.Background(), &transaction.Transaction{})
 	wantLie(t, err, light.Malformed)
+}
+
+// TestAttack_ResultWithoutItems has a node that says "executed" and keeps what
+// became of the items to itself: who counts refusals would count none.
+func TestAttack_ResultWithoutItems(t *testing.T) {
+	w := grow(t)
+	c := open(t, w, w, "") // its results have no items
+	send := func(k transaction.Kind, payload []byte) error {
+		_, err := c.Submit(context.Background(), &transaction.Transaction{Kind: k, Payload: payload})
+		return err
+	}
+	wantLie(t, send(transaction.CommitConsents, transaction.SealedPayload(items(0, 2))), light.Malformed)
+	wantLie(t, send(transaction.CommitCredentials, transaction.SealedPayload(items(0, 1))), light.Malformed)
+	wantLie(t, send(transaction.Withdraw, transaction.WithdrawalPayload([]elem{field.Of("v", rs(1))})), light.Malformed)
+	wantLie(t, send(transaction.Revoke, transaction.RevocationPayload([]transaction.Revocation{{Index: 1}})), light.Malformed)
+	if err := send(transaction.SetAuthority, []byte("record")); err != nil {
+		t.Errorf("a transaction without items: %v", err)
+	}
 }
 
 type badResult struct{ light.Source }
