@@ -3,6 +3,7 @@ package wallet_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +198,28 @@ func TestReviewSaysWhatIsReallyAsked(t *testing.T) {
 	}
 }
 
+// The words of a mask that mixes types must not read a boundary as the value
+// of one of its slots: the others would be tested for something else.
+func TestAttack_MaskOfTwoTypesIsReadAsOne(t *testing.T) {
+	f := newFixture(t, consent.Enrol, consent.Claim)
+	mask, err := f.Schema.Mask("birthDate", "dx0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lo, hi, err := consent.CodePrefix("E11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := f.review(f.request(consent.Claim, func(r *consent.Request) {
+		r.Categories |= f.Category("demographics")
+		r.Ranges[0] = consent.RangeQuestion{Label: "diabetes", Range: consent.Range{Mask: mask, Lo: lo, Hi: hi}}
+	}))
+	means := v.Questions[0].Means
+	if strings.Contains(means, "E11") || !strings.Contains(means, "birth date") || !strings.Contains(means, fmt.Sprintf("value %d", lo)) {
+		t.Errorf("the review reads the boundaries of a date as codes: %q", means)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	f := newFixture(t, consent.Enrol, consent.Claim)
 	birth, _ := f.Schema.Mask("birthDate")
@@ -230,6 +253,14 @@ func TestWarnings(t *testing.T) {
 		"a decade of births": {ranges(birth, dateValue(t, "1980-01-01"), dateValue(t, "1989-12-31")), wallet.WarnSingles, false},
 		"a single code": {func(r *consent.Request) {
 			r.Sets[0] = consent.SetQuestion{Label: "l", Mask: dx, Set: consent.ValueSet{Intervals: []consent.Interval{{Lo: code, Hi: code}}}}
+		}, wallet.WarnSingles, true},
+		"a single code, widened by one": {func(r *consent.Request) {
+			r.Sets[0] = consent.SetQuestion{Label: "l", Mask: dx, Set: consent.ValueSet{Intervals: []consent.Interval{{Lo: code, Hi: code + 1}}}}
+		}, wallet.WarnSingles, true},
+		"two birth days apart": {func(r *consent.Request) {
+			r.Categories |= f.Category("demographics")
+			one, two := dateValue(t, "1980-05-17"), dateValue(t, "1985-05-17")
+			r.Sets[0] = consent.SetQuestion{Label: "l", Mask: birth, Set: consent.ValueSet{Intervals: []consent.Interval{{Lo: one, Hi: one + 1}, {Lo: two, Hi: two}}}}
 		}, wallet.WarnSingles, true},
 		"a branch of codes": {func(r *consent.Request) {
 			lo, hi, _ := consent.CodePrefix("E")

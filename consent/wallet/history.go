@@ -75,9 +75,11 @@ func decodeDisclosure(d *tlv.Decoder) (h Disclosure) {
 	return h
 }
 
-// moment is the wallet's clock as the protocol writes times.
+// moment is the wallet's clock as the protocol writes times. It is never 0,
+// which means "no time": a machine that lost its clock and stands at 1970 must
+// not lose a withdrawal with it.
 func (w *Wallet) moment() consent.Time { return protocolTime(w.now()) }
 
 func protocolTime(t time.Time) consent.Time {
-	return consent.Time(min(uint64(max(t.Unix(), 0)), uint64(consent.MaxTime)))
+	return consent.Time(min(uint64(max(t.Unix(), 1)), uint64(consent.MaxTime)))
 }

@@ -9,16 +9,23 @@ import (
 	"github.com/zkconsent/zkconsent/consent"
 )
 
-// slotWords names the slots of a mask and, when they agree, their type.
+// slotWords names the slots of a mask and, when they agree, their form. Where
+// they do not, a boundary means something else in each: the zero Slot that is
+// returned then shows it as the bare number, rather than as one slot's value.
 func slotWords(s *consent.Schema, mask uint16) (words string, slot consent.Slot) {
 	var labels []string
+	agree := true
 	for i := range consent.Slots {
 		if mask>>i&1 == 0 {
 			continue
 		}
 		if d, ok := s.Slot(i); ok {
+			agree = agree && (len(labels) == 0 || d.Type == slot.Type && d.Unit == slot.Unit && d.System == slot.System)
 			labels, slot = append(labels, d.Label), d
 		}
+	}
+	if !agree {
+		slot = consent.Slot{}
 	}
 	words = strings.Join(labels, ", ")
 	if bits.OnesCount16(mask) > 1 {

@@ -17,6 +17,7 @@ const (
 	narrowNumber = 5    // width of a range of numbers
 	narrowDays   = 31   // width of a range of days
 	fewCodes     = 3    // codes in a set
+	narrowCode   = 40   // width of a range of codes in which all but the last character is fixed
 	longStanding = 90   // days for which the answer may be relied upon
 	oftenAsked   = 3    // earlier answers to the same verifier in a month
 	clockOff     = 90   // seconds between the request's clock and the wallet's
@@ -90,8 +91,9 @@ func (v *Review) warn(q *consent.Request, s *consent.Schema, live uint64, past [
 			continue
 		}
 		for _, in := range t.Set.Intervals {
-			if reason := singles(s, t.Mask, in, q.Issued); reason != "" && len(t.Set.Intervals) == 1 {
+			if reason := singles(s, t.Mask, in, q.Issued); reason != "" && len(t.Set.Intervals) <= fewCodes {
 				v.add(WarnSingles, "%q %s.", t.Label, reason)
+				break
 			}
 		}
 	}
@@ -134,6 +136,10 @@ func singles(s *consent.Schema, mask uint16, in consent.Interval, now consent.Ti
 			}
 			if strings.Contains(name, "birth") && in.Hi <= consent.DayValue(uint64(now)/86400)-highAge*365 {
 				return fmt.Sprintf("asks for an age of about %d or more", highAge)
+			}
+		case consent.Code, consent.ID, consent.Text:
+			if width < narrowCode {
+				return "asks for one exact value, or a few"
 			}
 		case consent.Instant:
 			if bounded && width < narrowDays*86400 {

@@ -86,9 +86,12 @@ func (w *Wallet) Pending() ([]Task, error) {
 	return c.due(consent.MaxTime), nil
 }
 
+// due lists the tasks of a moment. An attempt never lies more than lastRetry
+// ahead by an honest clock: one that does was planned by a clock that was wrong
+// and has been put back, and a withdrawal must not wait for that day.
 func (c *contents) due(now consent.Time) (tasks []Task) {
 	for _, r := range c.consents {
-		if r.publishAt != 0 && r.publishAt <= now {
+		if r.publishAt != 0 && (r.publishAt <= now || r.publishAt-now > lastRetry) {
 			tasks = append(tasks, Task{r.id, "withdraw", r.publishAt})
 		}
 		if r.revokeAt != 0 && r.revokeAt <= now {
@@ -147,7 +150,7 @@ func (c *contents) again(t Task, now consent.Time) error {
 	if err != nil {
 		return err
 	}
-	next := now + consent.Time(min(uint64(firstRetry)<<min(r.attempts, 10), lastRetry))
+	next := min(now+consent.Time(min(uint64(firstRetry)<<min(r.attempts, 10), lastRetry)), consent.MaxTime)
 	r.attempts++
 	if t.Action == "withdraw" {
 		r.publishAt = next
@@ -163,5 +166,5 @@ func revokeTime(now consent.Time, most uint64) (consent.Time, error) {
 	if err != nil {
 		return 0, fmt.Errorf("wallet: drawing a delay: %w", err)
 	}
-	return now + 1 + consent.Time(n.Uint64()), nil
+	return min(now+1+consent.Time(n.Uint64()), consent.MaxTime), nil
 }

@@ -120,6 +120,57 @@ func TestWithdrawnConsentIsNeverUsedAgain(t *testing.T) {
 	}
 }
 
+// A phone whose clock is lost still withdraws, and what it planned by a wrong
+// clock is not left until that day.
+func TestWithdrawalUnderAWrongClock(t *testing.T) {
+	for name, wrong := range map[string]time.Time{"1970": time.Unix(0, 0), "before 1970": time.Unix(-86400, 0), "2100": time.Unix(4_102_444_800, 0)} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			id := f.given()
+			f.w.Close()
+			clock := &wrong
+			o := f.options()
+			o.Now = func() time.Time {
+				if clock != nil {
+					return *clock
+				}
+				return f.Now()
+			}
+			var err error
+			if f.w, err = wallet.Open(f.path, passphrase, o); err != nil {
+				t.Fatal(err)
+			}
+			asked := &counting{err: errors.New("no relay")}
+			if err := f.w.Withdraw(f.ctx, f, asked, id); err == nil || asked.withdrawals != 1 {
+				t.Fatalf("%v, %d attempts, want one that fails", err, asked.withdrawals)
+			}
+			clock = nil
+			f.Wait(2 * time.Minute)
+			if due, err := f.w.Due(); err != nil || len(due) == 0 || due[0].Action != "withdraw" {
+				t.Fatalf("with the right clock: %+v, %v, want the withdrawal", due, err)
+			}
+			if err := f.w.Run(f.ctx, &wallet.Stamper{Ledger: f, Submit: f}); err != nil {
+				t.Fatal(err)
+			}
+			f.sync()
+			if got := f.state(id); got != wallet.Withdrawn && got != wallet.Revoked {
+				t.Errorf("%v, want withdrawn", got)
+			}
+		})
+	}
+}
+
+type counting struct {
+	withdrawals int
+	err         error
+}
+
+func (c *counting) Withdraw(context.Context, fr.Element) error {
+	c.withdrawals++
+	return c.err
+}
+func (c *counting) Revoke(context.Context, uint64, fr.Element) error { return c.err }
+
 func TestWithdrawalWhileTheProverWorks(t *testing.T) {
 	f := newFixture(t, consent.ConsentOnly)
 	id := f.given()
