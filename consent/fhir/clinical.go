@@ -43,6 +43,10 @@ func ReadCondition(data []byte) (*Diagnosis, error) {
 		c := status.one()
 		d.Active = c.system == systemClinical && slices.Contains([]string{"active", "recurrence", "relapse"}, c.code)
 	}
+	// An end says that it is over, whatever the status still says.
+	for _, form := range []string{"DateTime", "Age", "Period", "Range", "String"} {
+		d.Active = d.Active && !n.get("abatement"+form).present()
+	}
 	for _, c := range n.get("code").need().codings() {
 		if c.system == "" || c.code == "" {
 			continue
@@ -139,6 +143,9 @@ func ReadObservation(data []byte) (*Measurement, error) {
 	}
 	if n.doc.err == nil && len(m.Codes) == 0 {
 		n.get("code").fail(ErrUnsupported, "only a text; an observation needs a code")
+	}
+	if focus := n.get("focus"); focus.present() {
+		focus.fail(ErrUnsupported, "the observation is about somebody or something else than the patient")
 	}
 	if m.Date = n.get("effectiveDateTime").day(); m.Date == "" {
 		m.Notes = append(m.Notes, Note{n.path + ".effectiveDateTime", "not known to the day"})

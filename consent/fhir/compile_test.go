@@ -158,7 +158,7 @@ func TestRefusesConsents(t *testing.T) {
 		{"a day by its narrower reading", document(strings.Replace(permit(""), `"start":"2026-01-01T00:00:00Z","end":"2026-12-31T00:00:00Z"`, `"start":"2026-01-01","end":"2026-01-01"`, 1)), fhir.ErrValue, "Consent.provision.period"},
 		{"period of a year", document(strings.Replace(permit(""), "2026-12-31T00:00:00Z", "2026", 1)), fhir.ErrValue, "Consent.provision.period.end"},
 		{"time without a zone", document(strings.Replace(permit(""), "2026-12-31T00:00:00Z", "2026-12-31T00:00:00", 1)), fhir.ErrValue, "Consent.provision.period.end"},
-		{"ended before 1970", document(strings.Replace(permit(""), "2026-12-31T00:00:00Z", "1969-12-31T00:00:00Z", 1)), fhir.ErrValue, "Consent.provision.period.end"},
+		{"ended before 1970", document(strings.Replace(permit(""), `"start":"2026-01-01T00:00:00Z","end":"2026-12-31T00:00:00Z"`, `"end":"1969-12-31T00:00:00Z"`, 1)), fhir.ErrValue, "Consent.provision.period.end"},
 		{"unknown element in a provision", document(permit(`,"condition":[1]`)), fhir.ErrUnknown, "Consent.provision.condition"},
 		{"primitive extension in a provision", document(permit(`,"_type":{"extension":[{"url":"urn:x"}]}`)), fhir.ErrUnknown, "Consent.provision._type"},
 		{"modifierExtension in a provision", document(permit(`,"modifierExtension":[{"url":"urn:x"}]`)), fhir.ErrUnknown, "Consent.provision.modifierExtension"},

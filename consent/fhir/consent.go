@@ -71,7 +71,7 @@ func readConsentNode(n node, o Options) *consentDocument {
 			v.get("verified").fail(ErrUnsupported, "the consent is not verified")
 		}
 	}
-	c := &consentDocument{policy: readPolicy(n), patient: n.get("patient").need().get("reference").need().text()}
+	c := &consentDocument{policy: readPolicy(n), patient: readPatientName(n.get("patient").need())}
 	if at := n.get("dateTime"); at.present() {
 		if s := at.dateTime(); n.doc.err == nil && s.to.Unix() > 0 {
 			c.given = clamp(s.to)
@@ -79,6 +79,18 @@ func readConsentNode(n node, o Options) *consentDocument {
 	}
 	c.readProvisions(n.get("provision"), o)
 	return c
+}
+
+// readPatientName is the reference to the consent's patient. One into the
+// document would be the same text in documents of two patients.
+func readPatientName(n node) string {
+	n.only("reference", "type", "identifier", "display")
+	reference := n.get("reference").need()
+	s := reference.text()
+	if n.doc.err == nil && (strings.Contains(s, "#") || !strings.HasPrefix(s, "Patient/") && !strings.Contains(s, "/Patient/") && !strings.HasPrefix(s, "urn:uuid:")) {
+		reference.fail(ErrValue, "not the reference of a Patient outside of the document")
+	}
+	return s
 }
 
 // readProvisions sorts the tree's rules into permits and denials.
@@ -97,8 +109,12 @@ func (c *consentDocument) readProvisions(root node, o Options) {
 		}
 	}
 	if base == Undecided {
+		// A root that says nothing over nested permits is their base of deny,
+		// whatever the caller states for other documents.
 		bare := !conditions.conditioned() && !conditions.hasStart && !conditions.hasEnd
-		if base = o.Base; base == Undecided && (!bare || permits == 0) {
+		if base = o.Base; bare && permits > 0 {
+			base = Deny
+		} else if base == Undecided {
 			root.get("type").fail(ErrAmbiguous, "whether the root permits or denies is not written, and documents of one shape mean opposite things: state the base decision")
 			return
 		}

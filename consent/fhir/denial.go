@@ -1,8 +1,6 @@
 package fhir
 
 import (
-	"strings"
-
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/codes"
 )
@@ -102,33 +100,4 @@ func (d denial) subtract(g Grant) ([]Grant, error) {
 		part(func(t *consent.Terms) { touched(t); t.NotBefore, t.NotAfter, t.DataFrom = from, to, dataTo+1 })
 	}
 	return out, nil
-}
-
-// sameActor tells whether two names may mean one recipient, and whether that
-// can be told: an identifier, a relative reference and an absolute one of
-// another scheme cannot be compared. A relative reference equals every
-// absolute one that ends in it.
-func sameActor(a, b string) (same, sure bool) {
-	kind := func(s string) string {
-		if strings.Contains(s, "|") {
-			return "identifier"
-		}
-		scheme, _, absolute := strings.Cut(s, ":")
-		if !absolute {
-			return "relative"
-		}
-		return strings.TrimSuffix(strings.ToLower(scheme), "s")
-	}
-	kindA, kindB := kind(a), kind(b)
-	trim := func(s string) string { return strings.ToLower(strings.TrimRight(s, "/")) }
-	a, b = trim(a), trim(b)
-	if kindA != "identifier" && kindB != "identifier" && (strings.HasSuffix(a, "/"+b) || strings.HasSuffix(b, "/"+a)) {
-		return true, true
-	}
-	if kindA != kindB {
-		return false, false
-	}
-	_, restA, okA := strings.Cut(a, "://")
-	_, restB, okB := strings.Cut(b, "://")
-	return a == b || okA && okB && restA == restB, true
 }

@@ -71,7 +71,7 @@ func ReadPatient(data []byte) (*Person, error) {
 func (p *Person) readRegion(n node) {
 	var regions []string
 	for _, a := range n.get("address").list() {
-		if use := a.get("use").text(); use != "" && use != "home" || a.get("period").get("end").present() {
+		if use := a.get("use").text(); use != "" && use != "home" || a.get("type").text() == "postal" || a.get("period").get("end").present() {
 			continue
 		}
 		country, state := a.get("country").text(), a.get("state").text()

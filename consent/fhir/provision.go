@@ -175,29 +175,6 @@ func lookup(t *codes.Table, c coding, system string) uint64 {
 	return e.Mask()
 }
 
-// actor is the name of a Reference: its literal reference or its identifier.
-func (n node) actor() string {
-	n.only("reference", "type", "identifier", "display")
-	reference, identifier := n.get("reference"), n.get("identifier")
-	switch {
-	case reference.present() == identifier.present():
-		n.fail(ErrAmbiguous, "exactly one of reference and identifier is read")
-		return ""
-	case reference.present():
-		s := reference.text()
-		if strings.ContainsAny(s, "#|? \t\r\n") || strings.Contains(s, "/_history/") || len(s) > 512 {
-			reference.fail(ErrValue, "a reference into the document, to a version, or not a URI")
-		}
-		return s
-	}
-	identifier.only("use", "type", "system", "value", "period", "assigner")
-	system, value := identifier.get("system").need().text(), identifier.get("value").need().text()
-	if strings.Contains(system, "|") || strings.Contains(value, "|") || len(system)+len(value) > 512 {
-		identifier.fail(ErrValue, "a bar in it, or too long")
-	}
-	return system + "|" + value
-}
-
 // within makes a nested permit: every condition that it leaves out is its
 // parent's, and what both have is cut down to what they have in common.
 func (r rule) within(p rule) rule {

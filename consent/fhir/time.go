@@ -64,6 +64,10 @@ func (n node) period() period {
 	p := period{startNode: n.get("start"), endNode: n.get("end")}
 	p.hasStart, p.hasEnd = p.startNode.present(), p.endNode.present()
 	p.start, p.end = p.startNode.dateTime(), p.endNode.dateTime()
+	// Read as it stands, a denial of such a period would deny nothing.
+	if n.doc.err == nil && p.hasStart && p.hasEnd && p.end.to.Before(p.start.from) {
+		n.fail(ErrValue, "it ends before it begins")
+	}
 	return p
 }
 

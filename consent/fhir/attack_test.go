@@ -1,0 +1,134 @@
+package fhir_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/consent/codes"
+	"github.com/zkconsent/zkconsent/consent/fhir"
+	"github.com/zkconsent/zkconsent/consent/fhir/demo"
+)
+
+func identified(system, value string) string {
+	return strings.Replace(actor(""), `{"reference":""}`, `{"identifier":{"system":"`+system+`","value":"`+value+`"}}`, 1)
+}
+
+// permitTo permits to one actor, and deny denies one.
+func permitTo(who string) string {
+	return document(strings.Replace(permit(""), actor("https://a.example.org"), who, 1))
+}
+
+func deny(who string) string { return document(`{"type":"deny","actor":[` + who + `]}`) }
+
+// A recipient goes by many names. A denial under one of them must not be passed
+// by a permit under another.
+func TestAttack_DeniedRecipientUnderAnotherName(t *testing.T) {
+	for _, c := range []struct{ name, permitted, denied string }{
+		{"another system of identifiers", identified("urn:npi", "1"), identified("urn:tax", "77")},
+		{"a group", actor("Practitioner/1"), actor("Group/insurers")},
+		{"a care team on a server", actor("https://a.example.org/CareTeam/2"), actor("https://a.example.org/CareTeam/1")},
+		{"an organisation and its member", actor("PractitionerRole/2"), actor("Organization/1")},
+		{"an address and a resource of it", actor("https://a.example.org"), actor("https://a.example.org/fhir/Organization/1")},
+		{"a resource of another server", actor("https://a.example.org"), actor("https://hospital.example.org/fhir/Organization/a")},
+		{"resources of two servers", actor("https://a.example.org/Organization/2"), actor("https://hospital.example.org/Organization/1")},
+	} {
+		grants, err := compile(fhir.Options{}, permitTo(c.permitted), deny(c.denied))
+		if e := new(fhir.Error); !errors.Is(err, fhir.ErrAmbiguous) || !errors.As(err, &e) || e.Path != "Consent.provision.actor" {
+			t.Errorf("%s: %s, %v", c.name, show(grants), err)
+		}
+	}
+	for _, c := range []struct{ name, permitted, denied string }{
+		{"a port", actor("https://a.example.org"), actor("https://a.example.org:443/")},
+		{"a dot", actor("https://a.example.org"), actor("http://A.example.org.")},
+		{"a relative reference", actor("https://a.example.org/fhir/Organization/1"), actor("organization/1")},
+		{"an identifier in capitals", identified("urn:npi", "ab"), identified("urn:npi", "AB")},
+	} {
+		if grants, err := compile(fhir.Options{}, permitTo(c.permitted), deny(c.denied)); err == nil && len(grants) != 0 {
+			t.Errorf("%s: %s", c.name, show(grants))
+		}
+	}
+	for _, spelled := range []string{"https://a.example.org/%6frg", "https://u@a.example.org", "https://a.example.org/x/../org", "https://a.example.org//org", `https://a.example.org\\org`} {
+		if grants, err := compile(fhir.Options{}, permitTo(actor("https://a.example.org/org")), deny(actor(spelled))); !errors.Is(err, fhir.ErrValue) {
+			t.Errorf("%s: %s, %v", spelled, show(grants), err)
+		}
+	}
+	// What can be told apart is told apart.
+	for _, c := range [][2]string{
+		{identified("urn:npi", "1"), identified("urn:npi", "2")},
+		{actor("Organization/1"), actor("Organization/2")},
+		{actor("https://a.example.org/Organization/1"), actor("https://a.example.org/Organization/2")},
+		{actor("https://a.example.org"), actor("https://b.example.org")},
+	} {
+		if grants, err := compile(fhir.Options{}, permitTo(c[0]), deny(c[1])); err != nil || len(grants) != 1 {
+			t.Errorf("%s and %s: %s, %v", c[0], c[1], show(grants), err)
+		}
+	}
+}
+
+// A denial whose period ends before it begins must not read as a denial of
+// nothing.
+func TestAttack_DenialWithItsPeriodTurnedAround(t *testing.T) {
+	for _, element := range []string{"period", "dataPeriod"} {
+		turned := document(permit(`,"provision":[{"type":"deny","` + element + `":{"start":"2026-09-01","end":"2026-03-01"}}]`))
+		grants, err := compile(fhir.Options{}, turned)
+		if e := new(fhir.Error); !errors.As(err, &e) || e.Kind != fhir.ErrValue || e.Path != "Consent.provision.provision[0]."+element {
+			t.Errorf("%s: %s, %v", element, show(grants), err)
+		}
+	}
+}
+
+// References into the document are the same text in documents of two patients.
+func TestAttack_TwoPatientsUnderOneContainedReference(t *testing.T) {
+	of := func(name string) string {
+		return strings.Replace(document(permit("")), `"patient":{"reference":"Patient/p"}`,
+			`"contained":[{"resourceType":"Patient","id":"p","name":[{"text":"`+name+`"}]}],"patient":{"reference":"#p"}`, 1)
+	}
+	for _, reference := range []string{"#p", "Patient/#p", "Group/p"} {
+		grants, err := compile(fhir.Options{}, strings.Replace(of("a"), `"reference":"#p"`, `"reference":"`+reference+`"`, 1), of("b"))
+		if e := new(fhir.Error); !errors.As(err, &e) || e.Kind != fhir.ErrValue || e.Path != "Consent.patient.reference" {
+			t.Errorf("%s: %s, %v", reference, show(grants), err)
+		}
+	}
+}
+
+// The base that a caller states for one document must not open another whose
+// root only holds its nested permits.
+func TestAttack_BasePermitOpensABareRootOverNestedPermits(t *testing.T) {
+	nested := document(`{"provision":[` + permit("") + `]}`)
+	purposes, _ := codes.ParsePurposes("HMARKT")
+	categories, _ := codes.ParseCategories("sequences")
+	o := fhir.Options{Base: fhir.Permit, Actors: []string{"https://b.example.org"}, Purposes: purposes, Categories: categories}
+	grants, err := compile(o, nested)
+	if err != nil || len(grants) != 1 || grants[0].Actor != "https://a.example.org" {
+		t.Errorf("%s, %v", show(grants), err)
+	}
+}
+
+// What a record says of somebody else, or of the past, is no attribute of the
+// patient of today.
+func TestAttack_RecordsThatOnlyLookLikeThePatients(t *testing.T) {
+	clinical := builtin(t, consent.ClinicalSchema)
+	for _, c := range []struct {
+		name string
+		r    fhir.Records
+		slot string
+	}{
+		{"an observation about the donor", fhir.Records{Observations: [][]byte{replaced(demo.Observation, `"status"`, `"focus":[{"reference":"Patient/donor"}],"status"`)}}, "hba1c"},
+		{"a diagnosis that has abated", fhir.Records{Conditions: [][]byte{replaced(demo.Condition, `"subject"`, `"abatementDateTime":"2025-01-01","subject"`)}}, "dx1"},
+		{"an address for letters", fhir.Records{Patient: replaced(demo.Patient, `"country"`, `"type":"postal","country"`)}, "region"},
+	} {
+		if c.r.Patient == nil {
+			c.r.Patient = demo.Patient
+		}
+		a, err := fhir.Clinical(clinical, c.r, fhir.AttributeOptions{})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if v, ok := a.Get(c.slot); ok {
+			t.Errorf("%s: %s is %s", c.name, c.slot, v)
+		}
+	}
+}
