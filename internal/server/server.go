@@ -30,8 +30,11 @@ const (
 	MaxMessage = 1 << 20
 
 	maxStreams    = 64
+	maxHeaders    = 16 << 10
 	idleTimeout   = 5 * time.Minute
 	headerTimeout = 5 * time.Second
+	bodyTimeout   = 30 * time.Second
+	answerTimeout = 2 * time.Minute // of REST; longer than a client waits for a transaction
 	drainTimeout  = 5 * time.Second
 )
 
@@ -71,6 +74,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	s.grpc = grpc.NewServer(
 		grpc.MaxRecvMsgSize(MaxMessage),
+		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(headerTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout}),
@@ -88,8 +92,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	mux := runtime.NewServeMux(
-		// No header of an HTTP request becomes metadata of a call: the
-		// gateway's own default lets Grpc-Metadata-* through.
+		// The gateway's own default lets Grpc-Metadata-* through; see also bare.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: true},
@@ -100,11 +103,12 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.http = &http.Server{
-		Handler:           http.MaxBytesHandler(mux, 2*MaxMessage),
+		Handler:           http.MaxBytesHandler(bare(mux), 2*MaxMessage),
 		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       30 * time.Second,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    maxHeaders,
 	}
 	return s, nil
 }
@@ -112,6 +116,25 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 // maxAnswer bounds what the REST face takes from its own services: a range of
 // a log is larger than any request.
 const maxAnswer = 8 << 20
+
+// bare hands on a request with the two headers that say how its body and its
+// answer are written, and nothing else. Past its header matcher the gateway
+// still makes metadata of Authorization, X-Forwarded-*, Host and the remote
+// address, and obeys Grpc-Timeout: what an unknown caller writes there would
+// look to a service like something that the gateway vouches for.
+func bare(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b := r.WithContext(r.Context())
+		b.Header = http.Header{}
+		for _, name := range []string{"Accept", "Content-Type"} {
+			if v := r.Header.Get(name); v != "" {
+				b.Header.Set(name, v)
+			}
+		}
+		b.Host, b.RemoteAddr = "", ""
+		next.ServeHTTP(w, b)
+	})
+}
 
 func listen(address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
@@ -121,7 +144,15 @@ func listen(address string) (net.Listener, error) {
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("%w: %q", ErrNotLoopback, address)
 	}
-	return net.Listen("tcp", address)
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	// What "localhost" is, the resolver says.
+	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+		return nil, errors.Join(fmt.Errorf("%w: %q is %s", ErrNotLoopback, address, l.Addr()), l.Close())
+	}
+	return l, nil
 }
 
 // GRPCAddr is where gRPC is served.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
+	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry/journal"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
@@ -31,8 +32,9 @@ var ErrUnreachable = errors.New("wire: the ledger node cannot be reached")
 // MaxRange is the greatest number of log entries in one answer.
 const MaxRange = 4096
 
-// maxAnswer bounds an answer in bytes: MaxRange entries and their frames.
-const maxAnswer = 1 << 20
+// maxAnswer bounds an answer in bytes. The largest is the genesis, with the
+// whole directory in it; MaxRange entries and their frames are smaller.
+const maxAnswer = directory.MaxEncodedGenesis + 1<<10
 
 // Service answers for a node.
 type Service struct {
@@ -161,7 +163,7 @@ func (r *Remote) Checkpoint(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	out, err := r.api.GetCheckpoint(ctx, &zkconsentv1.GetCheckpointRequest{})
-	return out.GetCheckpoint(), unreachable(err)
+	return out.GetCheckpoint(), failed(err)
 }
 
 // Directory returns the node's directory message.
@@ -169,7 +171,7 @@ func (r *Remote) Directory(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	out, err := r.api.GetDirectory(ctx, &zkconsentv1.GetDirectoryRequest{})
-	return out.GetDirectory(), unreachable(err)
+	return out.GetDirectory(), failed(err)
 }
 
 // Log returns a range of a log.
@@ -183,15 +185,28 @@ func (r *Remote) Log(ctx context.Context, k journal.Kind, from uint64, max int) 
 		}
 	}
 	out, err := r.api.GetLog(ctx, request)
-	return out.GetEntries(), unreachable(err)
+	return out.GetEntries(), failed(err)
 }
 
-// Submit hands in a transaction and returns its result message.
+// Submit hands in a transaction and returns its result message. An error that
+// wraps light.ErrUnknownOutcome leaves open whether it will be executed; the
+// same bytes may be sent again.
 func (r *Remote) Submit(ctx context.Context, tx []byte) ([]byte, error) {
+	if len(tx) > transaction.MaxEncoded {
+		return nil, fmt.Errorf("wire: a transaction of %d bytes, at most %d are allowed", len(tx), transaction.MaxEncoded)
+	}
 	ctx, cancel := context.WithTimeout(ctx, submitTimeout)
 	defer cancel()
 	out, err := r.api.Submit(ctx, &zkconsentv1.SubmitRequest{Transaction: tx})
-	return out.GetResult(), unreachable(err)
+	switch status.Code(err) {
+	case codes.OK:
+	case codes.InvalidArgument: // refused as it came
+	case codes.ResourceExhausted:
+		return nil, fmt.Errorf("%w: %w", light.ErrBusy, failed(err))
+	default:
+		return nil, fmt.Errorf("%w: %w", light.ErrUnknownOutcome, failed(err))
+	}
+	return out.GetResult(), failed(err)
 }
 
 // Genesis returns the node's genesis message. A client that has no genesis
@@ -200,17 +215,23 @@ func (r *Remote) Genesis(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	out, err := r.api.GetGenesis(ctx, &zkconsentv1.GetGenesisRequest{})
-	return out.GetGenesis(), unreachable(err)
+	return out.GetGenesis(), failed(err)
 }
 
-func unreachable(err error) error {
+// failed turns an error of a call into one of a light.Source. The node's own
+// words are quoted: they go to a terminal, and the node is not trusted.
+func failed(err error) error {
 	if err == nil {
 		return nil
 	}
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded:
-		return fmt.Errorf("%w: %s", ErrUnreachable, s.Message())
+		return fmt.Errorf("%w: %q", ErrUnreachable, s.Message())
+	case codes.Canceled:
+		return fmt.Errorf("wire: %w", context.Canceled)
+	case codes.OutOfRange:
+		return fmt.Errorf("%w: %q", light.ErrRange, s.Message())
 	}
-	return fmt.Errorf("wire: the node refused: %s", s.Message())
+	return fmt.Errorf("wire: the node refused: %q", s.Message())
 }
