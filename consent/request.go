@@ -3,6 +3,7 @@ package consent
 import (
 	"crypto/sha256"
 	"math"
+	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent/codes"
@@ -222,7 +223,7 @@ func (r *Request) Statement(p Presented) (*Statement, error) {
 	}
 	s := &Statement{
 		Circuit: r.Circuit, Epoch: p.Epoch, Root: p.Root, Now: r.Issued, Until: r.Until,
-		TrustRoot: trust.Root(), Links: r.Links,
+		TrustRoot: trust.Root(), Links: slices.Clone(r.Links),
 		Scope: r.Scope(p.Rk), Challenge: r.Challenge(), Nullifier: p.Nullifier, RkX: p.RkX, RkY: p.RkY,
 	}
 	if r.Circuit.ProvesConsent() {

@@ -135,3 +135,22 @@ func TestEveryFieldIsItsOwnInput(t *testing.T) {
 		}
 	}
 }
+
+// A prover that changes the statement it was given must not change the request
+// that the wallet reviewed.
+func TestStatementSharesNothingWithItsRequest(t *testing.T) {
+	r := &Request{Circuit: Claim, Trust: TrustList{Authorities: []fr.Element{fr.NewElement(1)}}, Links: make([]Link, Claim.Links())}
+	for range Claim.Ranges() {
+		r.Ranges = append(r.Ranges, RangeQuestion{Range: Range{Mask: 1}})
+	}
+	r.Sets = []SetQuestion{{Mask: 1, Set: AnyValue()}}
+	before := r.Encode()
+	s, err := r.Statement(Presented{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Ranges[0].Hi, s.Sets[0].Mask, s.Links[0] = 1, 2, Link{On: true}
+	if string(r.Encode()) != string(before) {
+		t.Error("a change of the statement reached the request")
+	}
+}

@@ -13,3 +13,12 @@ func Salt(w *Wallet, id ID) fr.Element {
 	}
 	return r.salt
 }
+
+// Numbered are v_i and rs_i, which withdraw and revoke record i.
+func Numbered(w *Wallet, i uint64) (v, rs fr.Element, err error) {
+	if v, err = w.keys.withdrawal(i); err != nil {
+		return v, rs, err
+	}
+	rs, err = w.keys.revocation(i)
+	return v, rs, err
+}
