@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
@@ -35,10 +37,16 @@ type Config struct {
 	WatchTags  int              // DefaultWatchTags when 0
 }
 
+// LogValue keeps the key out of logs.
+func (Config) LogValue() slog.Value { return slog.StringValue("REDACTED") }
+
+// Format keeps the key out of formatted errors.
+func (Config) Format(f fmt.State, _ rune) { io.WriteString(f, "REDACTED") }
+
 // A Verifier makes requests and decides presentations. Its methods may be
 // called concurrently.
 type Verifier struct {
-	c        Config
+	c        *Config // a pointer: a printer sees through the fields of a printed struct
 	ledger   *ledgerView
 	prepared preparedSet
 	counts   counts
@@ -71,7 +79,7 @@ func New(c Config) (*Verifier, error) {
 	if c.WatchTags == 0 {
 		c.WatchTags = DefaultWatchTags
 	}
-	return &Verifier{c: c, ledger: newLedgerView(&c)}, nil
+	return &Verifier{c: &c, ledger: newLedgerView(&c)}, nil
 }
 
 func (v *Verifier) view(dir *directory.Directory, now time.Time) consent.View {
