@@ -3,6 +3,7 @@ package consent
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -195,11 +196,25 @@ func (s *Schema) Categories(mask uint16, lo, hi uint64) codes.Categories {
 	return all
 }
 
-// SetCategories is the union of [Schema.Categories] over the intervals of a set.
+// mostValues is the part of the 64 bits, a quarter, from which on a set is read
+// as "all but": in codes, that is eleven letters of the alphabet.
+const mostValues = 1 << 62
+
+// SetCategories is the union of [Schema.Categories] over the intervals of a
+// set. A set of most values tells by failing that the value lies in one of its
+// gaps, however wide: it needs the gaps' categories too.
 func (s *Schema) SetCategories(mask uint16, intervals []Interval) codes.Categories {
 	var all codes.Categories
+	most, covered := false, uint64(0)
 	for _, v := range intervals {
 		all |= s.Categories(mask, v.Lo, v.Hi)
+		sum, carry := bits.Add64(covered, v.Hi-v.Lo, 0)
+		covered, most = sum, most || carry > 0 || sum >= mostValues
+	}
+	for i := 1; most && i < len(intervals); i++ {
+		if before, after := intervals[i-1].Hi, intervals[i].Lo; before < after {
+			all |= s.Categories(mask, before, after)
+		}
 	}
 	return all
 }

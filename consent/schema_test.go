@@ -200,3 +200,65 @@ func FuzzSchema(f *testing.F) {
 		}
 	})
 }
+
+// "Any code but sickle cell" told with a gap that is a little wider than its codes, with the
+// ends left out, or with a whole letter left out, says by its refusal the same.
+func TestAttack_SetWithAGapAroundSensitiveCodes(t *testing.T) {
+	s, _ := consent.BuiltinSchema(consent.ClinicalSchema)
+	dx, err := s.Mask("dx1", "dx2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(code string) (lo, hi uint64) {
+		lo, hi, err := consent.CodePrefix(code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lo, hi
+	}
+	a, _ := at("A")
+	d57lo, _ := at("D57")
+	_, d57 := at("D57")
+	_, c99 := at("C99")
+	e, _ := at("E")
+	_, z := at("Z")
+	sickle := category(t, "SCA,SICKLE")
+	for name, set := range map[string][]consent.Interval{
+		"two codes wider":       {{Lo: 0, Hi: d57lo - 2}, {Lo: d57 + 2, Hi: ^uint64(0)}},
+		"without the ends":      {{Lo: a, Hi: d57lo - 2}, {Lo: d57 + 2, Hi: z}},
+		"without a letter":      {{Lo: a, Hi: c99}, {Lo: e, Hi: z}},
+		"and a stop in between": {{Lo: a, Hi: c99}, {Lo: d57 + 9, Hi: d57 + 9}, {Lo: e, Hi: z}},
+	} {
+		if got := s.SetCategories(dx, set); !sickle.Within(got) {
+			t.Errorf("%s: needs %s only", name, got)
+		}
+	}
+	// A short list says nothing about what lies between its codes.
+	d50, _ := at("D50")
+	_, d53 := at("D53")
+	d60, _ := at("D60")
+	_, d64 := at("D64")
+	if got := s.SetCategories(dx, []consent.Interval{{Lo: d50, Hi: d53}, {Lo: d60, Hi: d64}}); got != category(t, "conditions") {
+		t.Errorf("anaemias need %s", got)
+	}
+}
+
+// The ranges of an id's slot are ids: read as codes they would lie where no id
+// is, and protect nothing.
+func TestAttack_SensitiveRangesOfIdsReadAsCodes(t *testing.T) {
+	s, err := consent.ParseSchema([]byte(`{"name": "ids", "version": 1, "slots": [{"name": "dx", "label": "diagnosis", "type": "id",
+		"system": "http://snomed.info/sct", "categories": "conditions", "ranges": [{"from": "86406008", "to": "86406010", "categories": "HIV"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := consent.EncodeID("86406009")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Categories(2, id, id); !category(t, "HIV").Within(got) {
+		t.Errorf("a test of %d needs %s only", id, got)
+	}
+	if got := s.Categories(2, id+9, id+9); got != category(t, "conditions") {
+		t.Errorf("a test of %d needs %s", id+9, got)
+	}
+}

@@ -15,7 +15,8 @@ import (
 var schemaFiles embed.FS
 
 // schemaJSON is the source form of a schema: categories by name, ranges of
-// codes by the prefixes that they begin and end with.
+// codes by the prefixes that they begin and end with, of ids by the first and
+// the last.
 type schemaJSON struct {
 	Name    string `json:"name"`
 	Version uint64 `json:"version"`
@@ -62,8 +63,15 @@ func ParseSchema(data []byte) (*Schema, error) {
 		}
 		for _, r := range in.Ranges {
 			var out CodeRange
-			if out.Lo, _, err = CodePrefix(r.From); err == nil {
-				if _, out.Hi, err = CodePrefix(r.To); err == nil {
+			bounds := CodePrefix
+			if slot.Type == ID { // identifiers have no prefixes, and another encoding
+				bounds = func(s string) (lo, hi uint64, err error) {
+					lo, err = EncodeID(s)
+					return lo, lo, err
+				}
+			}
+			if out.Lo, _, err = bounds(r.From); err == nil {
+				if _, out.Hi, err = bounds(r.To); err == nil {
 					out.Categories, err = codes.ParseCategories(r.Categories)
 				}
 			}

@@ -114,7 +114,8 @@ func noRepeats(d *json.Decoder, depth int) error {
 				return fault("document", "not JSON: %v", err)
 			}
 			name, _ := t.(string)
-			if folded := strings.ToLower(name); seen[folded] {
+			// Both ways: a long s is an s only in upper case, as encoding/json has it.
+			if folded := strings.ToLower(strings.ToUpper(name)); seen[folded] {
 				return fault(name, "occurs twice")
 			} else {
 				seen[folded] = true

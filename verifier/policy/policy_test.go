@@ -325,6 +325,19 @@ func TestCompilesLists(t *testing.T) {
 	}
 }
 
+// encoding/json takes a long s for an s, so a second field under it would
+// silently replace the one that everybody reads.
+func TestAttack_FieldRepeatedInAnotherAlphabet(t *testing.T) {
+	for _, name := range []string{"ſlots", "SLOTS", "\\u0073lots", "\\u017flots"} {
+		doc := with(t, where(`[{"slots": ["sex"], "equals": "male"}]`))
+		doc = []byte(strings.Replace(string(doc), `"slots":["sex"]`, `"slots":["sex"],"`+name+`":["region"]`, 1))
+		var e *Error
+		if _, err := Parse(doc, files()); !errors.As(err, &e) || e.Reason != "occurs twice" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestOnceTakesTheFirstRange(t *testing.T) {
 	p, err := Parse(with(t, both(set("rule", "once"), set("opened", "2026-11-01"), set("trust", "raw.trust"),
 		where(`[{"slots": ["dx1"], "prefix": ["E11"]}]`))), files())
