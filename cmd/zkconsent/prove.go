@@ -40,8 +40,12 @@ same from outside.`,
 				if err != nil {
 					return ledgerError(err)
 				}
-				if !a.json {
+				switch {
+				case !a.json:
 					fmt.Fprint(a.stdout, review.Text())
+				case !yes:
+					// Nobody is asked to agree to what they do not see.
+					fmt.Fprint(a.stderr, review.Text())
 				}
 				if !yes {
 					yes = a.confirm("answer this request?")
