@@ -11,6 +11,7 @@ import (
 // enough that a client can take the whole directory.
 const (
 	MaxAuthorities = 4096
+	MaxStewards    = 64   // whose signatures one transaction holds
 	MaxNamed       = 1024 // of schemas, of value sets and of trust lists each
 	MaxManifests   = 64
 	MaxURI         = 256 // bytes
@@ -64,7 +65,7 @@ func DecodeDirectory(b []byte) (*Directory, error) {
 		Quota:       r.Uint(5, "quota", MaxLive),
 		PowBits:     r.Uint(6, "pow bits", maxPowBits),
 		RevokeDelay: r.Uint(7, "revoke delay", maxSeconds),
-		Stewards:    r.Uint(8, "stewards", MaxAuthorities),
+		Stewards:    r.Uint(8, "stewards", MaxStewards),
 	}
 	r.List(9, "authorities", MaxAuthorities, func(_ int, r *tlv.Decoder) {
 		d.Authorities = append(d.Authorities, decodeAuthority(r))

@@ -2,10 +2,13 @@ package directory_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,6 +87,9 @@ func TestRefusesInvalidGenesis(t *testing.T) {
 		{"more steward signatures than stewards", func(g *directory.Genesis) { g.Directory.Parameters.Stewards = 2 }, "parameters.stewards"},
 		{"stewards who need not sign", func(g *directory.Genesis) { g.Directory.Parameters.Stewards = 0 }, "parameters.stewards"},
 		{"the only steward inactive", func(g *directory.Genesis) { steward(g).Active = false }, "parameters.stewards"},
+		{"a heartbeat slower than an epoch", func(g *directory.Genesis) {
+			g.Directory.Parameters.Epoch, g.Directory.Parameters.Heartbeat = 60, 61
+		}, "parameters.heartbeat"},
 		{"authorities out of order", func(g *directory.Genesis) {
 			a := g.Directory.Authorities
 			a[0], a[1] = a[1], a[0]
@@ -182,6 +188,33 @@ func TestRefusesEpochOutOfBounds(t *testing.T) {
 	}
 	if _, err := directory.DecodeEpoch(b); err == nil {
 		t.Error("a root above the modulus was taken")
+	}
+}
+
+// TestRefusesMoreStewardsThanATransactionHolds: such a ledger would start, and
+// nobody could ever rotate a key or stop a thief.
+func TestRefusesMoreStewardsThanATransactionHolds(t *testing.T) {
+	g := sample()
+	template := *steward(g)
+	g.Directory.Authorities = nil
+	for i := range directory.MaxStewards + 1 {
+		a := template
+		a.Key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{byte(i)}, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+		a.ID, a.URI = directory.AuthorityID(a.Key), fmt.Sprintf("urn:steward:%d", i)
+		g.Directory.Authorities = append(g.Directory.Authorities, a)
+	}
+	slices.SortFunc(g.Directory.Authorities, func(a, b directory.Authority) int { return a.ID.Cmp(&b.ID) })
+	g.Directory.Parameters.Stewards = directory.MaxStewards
+	if err := g.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	g.Directory.Parameters.Stewards++
+	var e *directory.InvalidError
+	if err := g.Validate(); !errors.As(err, &e) || e.Where != "parameters.stewards" {
+		t.Errorf("%v, want an InvalidError at parameters.stewards", err)
+	}
+	if _, err := directory.DecodeGenesis(g.Encode()); err == nil {
+		t.Error("DecodeGenesis took it")
 	}
 }
 

@@ -103,11 +103,16 @@ func (p Parameters) validate() error {
 		{"quota", p.Quota, 1, MaxLive},
 		{"pow bits", p.PowBits, 1, maxPowBits},
 		{"revoke delay", p.RevokeDelay, 0, maxSeconds},
-		{"stewards", p.Stewards, 0, MaxAuthorities},
+		{"stewards", p.Stewards, 0, MaxStewards},
 	} {
 		if b.v < b.least || b.v > b.max {
 			return invalid("parameters."+b.name, "%d is not between %d and %d", b.v, b.least, b.max)
 		}
+	}
+	// An epoch closes with a block. On an idle ledger the next block is the
+	// heartbeat's, and a revoked credential would stay good until then.
+	if !p.EveryBlock && p.Heartbeat > p.Epoch {
+		return invalid("parameters.heartbeat", "%d is slower than the epoch of %d seconds", p.Heartbeat, p.Epoch)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,7 +86,8 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 		return nil, err
 	}
 	c := configOf(home, g, o)
-	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace(c.Consensus, g, n.board)}
+	pace := newPace(c.Consensus, g, n.board)
+	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace.block}
 	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
 		n.stores.open, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger))
@@ -93,6 +95,7 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
 	}
 	n.settle()
+	pace.reset() // blocks that were replayed say nothing about the next
 	if err := n.comet.Start(); err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
 	}
@@ -188,25 +191,6 @@ func (n *Node) Address() string {
 	return a.String()
 }
 
-// pace makes empty blocks one after the other until the newest one is of now,
-// and every heartbeat from then on. A node that was off would otherwise show a
-// stale head, which nobody may decide on, for a whole heartbeat.
-func pace(c *config.ConsensusConfig, g *directory.Genesis, b *board) func(time.Time) {
-	heartbeat := time.Duration(g.Directory.Parameters.Heartbeat) * time.Second
-	// The interval is read by the consensus goroutine alone, which is the one
-	// that calls Commit and so this function.
-	return func(block time.Time) {
-		if time.Since(block) <= heartbeat {
-			c.CreateEmptyBlocksInterval = heartbeat
-			b.arrive()
-		} else {
-			c.CreateEmptyBlocksInterval = catchUpInterval
-		}
-	}
-}
-
-const catchUpInterval = time.Millisecond
-
 const (
 	// peerQuerySleep is how often a peer is asked for votes that got lost.
 	peerQuerySleep = 250 * time.Millisecond
@@ -232,12 +216,13 @@ func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
 	c.P2P.PexReactor = false // members know each other
 	c.P2P.AddrBookStrict = false
 	c.P2P.AllowDuplicateIP = true
+	c.P2P.PersistentPeers = strings.Join(o.Peers, ",")
+	// Members get in however many strangers hold the places for others.
+	ids := make([]string, len(o.Peers))
 	for i, p := range o.Peers {
-		if i > 0 {
-			c.P2P.PersistentPeers += ","
-		}
-		c.P2P.PersistentPeers += p
+		ids[i], _, _ = strings.Cut(p, "@")
 	}
+	c.P2P.UnconditionalPeerIDs = strings.Join(ids, ",")
 
 	c.Mempool.MaxTxBytes = transaction.MaxEncoded
 	c.Mempool.MaxTxsBytes = 64 << 20
@@ -256,6 +241,5 @@ func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
 		c.Consensus.TimeoutPrevote, c.Consensus.TimeoutPrevoteDelta = 50*time.Millisecond, 50*time.Millisecond
 		c.Consensus.TimeoutPrecommit, c.Consensus.TimeoutPrecommitDelta = 50*time.Millisecond, 50*time.Millisecond
 	}
-	c.Consensus.CreateEmptyBlocksInterval = catchUpInterval
 	return c
 }

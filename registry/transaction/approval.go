@@ -6,12 +6,13 @@ import (
 	"errors"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/internal/signed"
 )
 
 const (
-	maxApprovals = 64
+	maxApprovals = directory.MaxStewards
 	approvalSize = field.Size + signed.Size
 	maxSignature = maxApprovals * approvalSize
 )

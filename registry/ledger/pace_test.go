@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cometbft/cometbft/config"
+	"github.com/zkconsent/zkconsent/consent/directory"
+)
+
+func testPace() (*pace, *config.ConsensusConfig) {
+	c := config.DefaultConsensusConfig()
+	g := &directory.Genesis{}
+	g.Directory.Parameters.Heartbeat = 60
+	return newPace(c, g, newBoard()), c
+}
+
+// TestAttack_FastClockMakesBlocksWithoutEnd has a member whose clock is hours
+// ahead of the others'. All blocks look old to it, whatever it does.
+func TestAttack_FastClockMakesBlocksWithoutEnd(t *testing.T) {
+	p, c := testPace()
+	hurried := 0
+	for range 100 {
+		p.block(time.Now().Add(-3 * time.Hour))
+		if c.CreateEmptyBlocksInterval == catchUpInterval {
+			hurried++
+		}
+	}
+	if hurried == 0 || hurried > maxFutile {
+		t.Errorf("%d empty blocks without a pause, want 1 to %d", hurried, maxFutile)
+	}
+	if p.board.present() {
+		t.Error("a block of three hours ago counts as one of now")
+	}
+	// The clock is put right: a block of one heartbeat ago, then one of now.
+	p.block(time.Now().Add(-61 * time.Second))
+	if c.CreateEmptyBlocksInterval != catchUpInterval {
+		t.Error("it does not hurry to the present")
+	}
+	p.block(time.Now())
+	if c.CreateEmptyBlocksInterval != 60*time.Second || !p.board.present() {
+		t.Errorf("at the present it makes a block each %v", c.CreateEmptyBlocksInterval)
+	}
+}
+
+func TestHurriesAfterAPauseAndAfterReplay(t *testing.T) {
+	p, c := testPace()
+	for i := range 50 { // blocks of a busy day that consensus has and the state had not
+		p.block(time.Now().Add(-24*time.Hour + time.Duration(i)*time.Millisecond))
+	}
+	p.reset()
+	if c.CreateEmptyBlocksInterval != catchUpInterval {
+		t.Fatal("the first block after a replay waits for a heartbeat")
+	}
+	p.block(time.Now().Add(-24 * time.Hour)) // the first one bears the time of the last votes
+	if c.CreateEmptyBlocksInterval != catchUpInterval {
+		t.Error("the second block waits for a heartbeat")
+	}
+	p.block(time.Now())
+	if !p.board.present() {
+		t.Error("it did not arrive")
+	}
+}
