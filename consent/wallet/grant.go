@@ -10,8 +10,14 @@ import (
 	"github.com/zkconsent/zkconsent/consent/directory"
 )
 
-// ErrRegistrar reports an authority that may not register consents.
-var ErrRegistrar = errors.New("wallet: no active registrar with this id on the ledger")
+// Errors of Grant.
+var (
+	// ErrRegistrar reports an authority that may not register consents.
+	ErrRegistrar = errors.New("wallet: no active registrar with this id on the ledger")
+	// ErrAhead reports that too many sealed consents wait for their registrars:
+	// the wallet's words would not find the next one again.
+	ErrAhead = fmt.Errorf("wallet: %d sealed consents are not on the ledger yet; have their registrars commit them first", gapLimit)
+)
 
 // Grant seals drafts for a registrar: it draws their salts, numbers them, saves,
 // and only then returns what the registrar gets. Records that were sealed for
@@ -65,6 +71,15 @@ func (w *Wallet) Grant(ctx context.Context, l Ledger, registrar fr.Element, ids 
 
 // seal numbers a draft and draws its salt. The number is never used again.
 func (c *contents) seal(r *consentRecord, registrar fr.Element) (err error) {
+	var shown uint64 // numbers below it are on the ledger, or lie before one that is
+	for _, other := range c.consents {
+		if other.placed {
+			shown = max(shown, other.number+1)
+		}
+	}
+	if c.next >= shown+gapLimit {
+		return ErrAhead
+	}
 	if r.salt, err = randomElement(); err != nil {
 		return fmt.Errorf("wallet: drawing a salt: %w", err)
 	}

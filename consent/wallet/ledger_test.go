@@ -68,6 +68,111 @@ func TestAttack_CopiedLock(t *testing.T) {
 	}
 }
 
+// A registrar that commits a batch in another order must not hide the earlier
+// numbers from a wallet that has nothing but its words.
+func TestAttack_RegistrarCommitsInAnotherOrder(t *testing.T) {
+	f := newFixture(t)
+	var ids []wallet.ID
+	for i := range 4 {
+		ids = append(ids, f.draft(f.Insurer.URI, func(g *wallet.Grant) { g.Terms.NotAfter += consent.Time(i) }))
+	}
+	batch, err := f.w.Grant(f.ctx, f, f.Hospital.ID, ids...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Register(f.Hospital, batch.Items[2], batch.Items[0])
+	f.Register(f.Hospital, batch.Items[3], batch.Items[1])
+	restored, err := wallet.Restore(f.path+"-restored", passphrase, f.words.Reveal(), f.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer restored.Close()
+	if err := restored.Sync(f.ctx, f); err != nil {
+		t.Fatal(err)
+	}
+	found, err := restored.List()
+	if err != nil || len(found) != len(ids) {
+		t.Fatalf("%d consents found, %v; want all %d", len(found), err, len(ids))
+	}
+	for _, c := range found {
+		if err := restored.Withdraw(f.ctx, f, &wallet.Stamper{Ledger: f, Submit: f}, c.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.sync()
+	for i, id := range ids {
+		if got := f.state(id); got != wallet.Withdrawn {
+			t.Errorf("consent %d is %v, want withdrawn", i, got)
+		}
+	}
+}
+
+// A registrar that holds consents back and commits the last one alone must not
+// hide it from a patient who lost the phone and has the words.
+func TestAttack_RegistrarHoldsConsentsBack(t *testing.T) {
+	f := newFixture(t)
+	var ids []wallet.ID
+	for i := range 40 {
+		ids = append(ids, f.draft(f.Insurer.URI, func(g *wallet.Grant) { g.Terms.NotAfter += consent.Time(i) }))
+	}
+	batch, err := f.w.Grant(f.ctx, f, f.Hospital.ID, ids...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Register(f.Hospital, batch.Items[39])
+	restored, err := wallet.Restore(f.path+"-restored", passphrase, f.words.Reveal(), f.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer restored.Close()
+	if err := restored.Sync(f.ctx, f); err != nil {
+		t.Fatal(err)
+	}
+	found, err := restored.List()
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d consents found, %v; want the one that was committed", len(found), err)
+	}
+	if err := restored.Withdraw(f.ctx, f, &wallet.Stamper{Ledger: f, Submit: f}, found[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	f.sync()
+	if got := f.state(ids[39]); got != wallet.Withdrawn {
+		t.Errorf("the consent is %v, want withdrawn", got)
+	}
+}
+
+func TestSealsNoFurtherThanTheWordsReach(t *testing.T) {
+	f := newFixture(t)
+	var grants []wallet.Grant
+	for i := range 1025 {
+		g := wallet.Grant{Actor: f.Insurer.URI, Terms: f.terms(), Policy: policy}
+		g.Terms.NotAfter += consent.Time(i)
+		grants = append(grants, g)
+	}
+	all, err := f.w.Import(f.ctx, f, []byte("a document"), grants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []wallet.ID
+	for _, c := range all {
+		ids = append(ids, c.ID)
+	}
+	if _, err := f.w.Grant(f.ctx, f, f.Hospital.ID, ids...); !errors.Is(err, wallet.ErrAhead) {
+		t.Fatalf("1025 at once: %v, want ErrAhead", err)
+	}
+	batch, err := f.w.Grant(f.ctx, f, f.Hospital.ID, ids[:1024]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.w.Grant(f.ctx, f, f.Hospital.ID, ids[1024]); !errors.Is(err, wallet.ErrAhead) {
+		t.Errorf("one more: %v, want ErrAhead", err)
+	}
+	f.Register(f.Hospital, batch.Items[0])
+	if _, err := f.w.Grant(f.ctx, f, f.Hospital.ID, ids[1024]); err != nil {
+		t.Errorf("after one is on the ledger: %v", err)
+	}
+}
+
 func TestAttack_FrozenLedger(t *testing.T) {
 	f := newFixture(t, consent.ConsentOnly)
 	f.given()

@@ -10,8 +10,10 @@ import (
 )
 
 // gapLimit is how many numbers beyond the last one seen a wallet looks for
-// (docs/spec.md §6.3).
-const gapLimit = 20
+// (docs/spec.md §6.3). Grant goes no further ahead of the ledger: a registrar
+// that held many consents back and committed the last of them would otherwise
+// put it where a wallet restored from its words does not look.
+const gapLimit = 1024
 
 // page is how many entries of a log are read at once.
 const page = 4096
@@ -170,11 +172,14 @@ func (f *finder) commitment(r *consentRecord) (fr.Element, error) {
 
 // mine takes in a commit that carries the lock of number i.
 func (f *finder) mine(i uint64, e journal.Record) error {
-	unopened := i >= f.next
+	// A number without a record is one that the words alone know: registrars
+	// commit in any order, so it may lie below others that were found.
+	unopened, numbered := false, false
 	for _, r := range f.consents {
 		if r.state == Draft || r.number != i {
 			continue
 		}
+		numbered = true
 		if !r.registrar.Equal(&e.Authority) {
 			unopened = unopened || !r.known
 			continue
@@ -204,7 +209,7 @@ func (f *finder) mine(i uint64, e journal.Record) error {
 	// A lock that another authority copied means nothing to a wallet that
 	// knows its own leaf. One that lost its openings cannot tell the copy from
 	// the original and keeps both, since it can revoke both.
-	if !unopened {
+	if numbered && !unopened {
 		return nil
 	}
 	id, err := newID()

@@ -240,7 +240,11 @@ func (w *Wallet) save(c *contents) error {
 	}
 	file := *w.container
 	file.data = sealed
-	return replace(w.disk, w.path, file.encode())
+	whole := file.encode()
+	if len(whole) > maxFile {
+		return fmt.Errorf("wallet: it would have %d bytes, at most %d can be read again; forget records with large documents", len(whole), maxFile)
+	}
+	return replace(w.disk, w.path, whole)
 }
 
 // current returns what the wallet holds. It is never changed in place.

@@ -328,6 +328,35 @@ func (f *fullFile) Close() error {
 	return err
 }
 
+// What encryption adds must not make a file that Open refuses.
+func TestRefusesToGrowBeyondWhatOpenReads(t *testing.T) {
+	w, path := newWallet(t)
+	size := func(c *contents) int { return len(c.encode()) }
+	full := &contents{entropy: w.data.entropy, genesis: w.data.genesis}
+	for i := range 63 {
+		full.documents = append(full.documents, document{digest: [32]byte{byte(i)}, bytes: make([]byte, maxDocument)})
+	}
+	last := document{digest: [32]byte{63}, bytes: make([]byte, 1)}
+	full.documents = append(full.documents, last)
+	full.documents[63].bytes = make([]byte, maxFile-size(full)-1024)
+	if n := size(full); n > maxFile || n < maxFile-2048 {
+		t.Fatalf("the contents have %d bytes", n)
+	}
+	err := w.update(func(c *contents) error {
+		*c = *full
+		return nil
+	})
+	if err == nil {
+		t.Error("written")
+	}
+	w.Close()
+	again, err := Open(path, passphrase, options())
+	if err != nil {
+		t.Fatalf("the wallet is lost: %v", err)
+	}
+	again.Close()
+}
+
 func TestFullDiskKeepsTheWallet(t *testing.T) {
 	for _, step := range []string{"create", "write", "sync", "close", "rename"} {
 		t.Run(step, func(t *testing.T) {

@@ -242,7 +242,7 @@ func TestForgetErasesTheOpeningAndKeepsWithdrawal(t *testing.T) {
 
 func TestRestoredWalletFindsItsLocksAndWithdraws(t *testing.T) {
 	f := newFixture(t, consent.ConsentOnly, consent.Enrol)
-	// Twenty numbers that never reach the ledger lie between two that do.
+	// Nineteen numbers that never reach the ledger lie between two that do.
 	first := f.draft(f.Insurer.URI)
 	var ids []wallet.ID
 	for i := range 19 {
