@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/zkconsent/zkconsent/consent/codes"
@@ -29,7 +31,8 @@ would permit. Nothing is given yet: a draft becomes a consent with "consent gran
 
 All documents compile together, so that what one denies no other permits. What a
 document leaves open is refused until you state it with the flags below, and you
-answer for what you state.`,
+answer for what you state. Where they deny what an earlier import permitted, nothing
+is imported until that consent is withdrawn.`,
 		Example: "  zkconsent consent import consent.json",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
@@ -71,6 +74,9 @@ answer for what you state.`,
 				return err
 			}
 			return a.withWallet(c.Context(), func(w *wallet.Wallet, s *session) error {
+				if err := standingDenied(w, documents, o); err != nil {
+					return err
+				}
 				return a.importGrants(c.Context(), w, s, documents, grants, policy)
 			})
 		},
@@ -82,6 +88,38 @@ answer for what you state.`,
 	f.StringArrayVar(&purposes, "purpose", nil, "purpose of a permit that names none; may be repeated")
 	f.StringArrayVar(&categories, "category", nil, "category of a permit that names none; may be repeated")
 	return c
+}
+
+// standingDenied refuses documents that deny what a consent of an earlier import
+// still permits: its leaf stands, and a denial that is only read reaches no leaf.
+func standingDenied(w *wallet.Wallet, documents [][]byte, o fhir.Options) error {
+	all, err := w.List()
+	if err != nil {
+		return err
+	}
+	var ids []string
+	var standing []fhir.Grant
+	for _, c := range all {
+		if c.State >= wallet.Withdrawing || c.Forgotten || c.Found {
+			continue
+		}
+		d, err := w.Document(c.ID)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, c.ID.String())
+		standing = append(standing, fhir.Grant{Actor: c.Actor, Terms: c.Terms, Policy: c.Policy, Source: sha256.Sum256(d)})
+	}
+	denied, err := fhir.Denied(documents, standing, o)
+	if err != nil || len(denied) == 0 {
+		return err
+	}
+	var names []string
+	for _, k := range denied {
+		names = append(names, ids[k])
+	}
+	list := strings.Join(names, " ")
+	return fmt.Errorf("the documents deny what consent %s permits, all or part of it: withdraw it with \"zkconsent consent revoke %s\" (a draft: \"consent forget\"), then import again", strings.Join(names, ", "), list)
 }
 
 func (a *app) importGrants(ctx context.Context, w *wallet.Wallet, s *session, documents [][]byte, grants []fhir.Grant, policy string) error {

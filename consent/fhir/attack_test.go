@@ -132,3 +132,33 @@ func TestAttack_RecordsThatOnlyLookLikeThePatients(t *testing.T) {
 		}
 	}
 }
+
+// A denial that comes in a later import must find the grants of earlier ones.
+func TestAttack_DenialAfterThePermitWasImported(t *testing.T) {
+	permitted := document(`{"type":"deny","purpose":[` + purpose("TREAT") + `],"provision":[` + permit("") + `]}`)
+	standing, err := compile(fhir.Options{}, permitted)
+	if err != nil || len(standing) != 1 {
+		t.Fatal(show(standing), err)
+	}
+	for _, c := range []struct {
+		name, doc string
+		denied    bool
+	}{
+		{"everything", document(`{"type":"deny"}`), true},
+		{"a part", document(`{"type":"deny","purpose":[` + purpose("BTG") + `]}`), true},
+		{"a recipient under another kind of name", deny(actor("Organization/1")), true},
+		{"what no grant expresses", document(`{"type":"deny","actor":[` + role("AUT", "Practitioner/1") + `]}`), true},
+		{"the base of another document", document(`{"type":"deny","purpose":[` + purpose("TREAT") + `],"provision":[` + strings.Replace(permit(""), "TREAT", "BTG", 1) + `]}`), true},
+		{"the document itself", permitted, false},
+		{"somebody else", deny(actor("https://b.example.org")), false},
+		{"a permit", document(permit("")), false},
+	} {
+		denied, err := fhir.Denied([][]byte{[]byte(c.doc)}, standing, fhir.Options{Now: now})
+		if err != nil || len(denied) > 0 != c.denied {
+			t.Errorf("%s: %v, %v", c.name, denied, err)
+		}
+	}
+	if _, err := fhir.Denied([][]byte{[]byte("{}")}, standing, fhir.Options{Now: now}); err == nil {
+		t.Error("what is no document denies nothing")
+	}
+}

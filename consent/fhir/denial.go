@@ -1,6 +1,10 @@
 package fhir
 
 import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/codes"
 )
@@ -100,4 +104,32 @@ func (d denial) subtract(g Grant) ([]Grant, error) {
 		part(func(t *consent.Terms) { touched(t); t.NotBefore, t.NotAfter, t.DataFrom = from, to, dataTo+1 })
 	}
 	return out, nil
+}
+
+// Denied tells which of the standing grants the documents deny, or deny a part
+// of: those of documents that were compiled before, without these. A denial of
+// which it cannot be told whether it touches a grant counts as one that does.
+func Denied(documents [][]byte, standing []Grant, o Options) ([]int, error) {
+	touched := map[int]bool{}
+	for i, data := range documents {
+		c, err := readConsent(data, o)
+		if err != nil {
+			return nil, err
+		}
+		digest := sha256.Sum256(data)
+		for _, r := range c.denials {
+			d := r.denial(i)
+			for k, g := range standing {
+				g.Document = -1
+				if g.Source == digest {
+					g.Document = i
+				}
+				rest, err := d.subtract(g)
+				if err != nil || len(rest) != 1 || !rest[0].same(g) {
+					touched[k] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(touched)), nil
 }
