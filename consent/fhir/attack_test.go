@@ -162,3 +162,49 @@ func TestAttack_DenialAfterThePermitWasImported(t *testing.T) {
 		t.Error("what is no document denies nothing")
 	}
 }
+
+// Whoever forbids research on ancestry must not have granted it as a purpose.
+func TestAttack_AncestryResearchUnderAPromiseToDoNone(t *testing.T) {
+	const a = "https://a.example.org"
+	for _, c := range []struct{ purposes, codes, want string }{
+		{``, duo("0000042") + `,` + duo("0000044"), a + " GRU,HMB conditions if NPOA"},
+		{`,"purpose":[` + purpose("POARCH") + `,` + purpose("DSRCH") + `]`, duo("0000044"), a + " DSRCH conditions if NPOA"},
+		{`,"purpose":[` + purpose("POARCH") + `]`, duo("0000044"), ""},
+	} {
+		doc := document(strings.Replace(permit(`,"code":[`+c.codes+`]`), `,"purpose":[`+purpose("TREAT")+`]`, c.purposes, 1))
+		grants, err := compile(fhir.Options{}, doc)
+		if got := show(grants); got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: %v", got, err)
+		}
+	}
+}
+
+// An unknown element may narrow wherever it stands, not in provisions alone.
+func TestAttack_UnknownElementsOutsideOfTheProvisions(t *testing.T) {
+	coding := `{"system":"http://loinc.org","code":"59284-0"`
+	for _, c := range []struct{ old, put, path string }{
+		{`"category":[{`, `"category":[{"unless":"research",`, "Consent.category[0].unless"},
+		{coding, coding + `,"_code":{"id":"x"}`, "Consent.category[0].coding[0]._code"},
+		{coding, coding + `,"except":"x"`, "Consent.category[0].coding[0].except"},
+		{`"policy":[{`, `"policy":[{"limit":"x",`, "Consent.policy[0].limit"},
+		{`"policy":[{"uri":"https://policy.example.org/1"}]`, `"policyRule":{"text":"x","limit":"x"}`, "Consent.policyRule.limit"},
+		{`"policy"`, `"verification":[{"verified":true,"verifiedFor":"x"}],"policy"`, "Consent.verification[0].verifiedFor"},
+		{`"patient":{`, `"patient":{"onlyFor":"x",`, "Consent.patient.onlyFor"},
+		{`"period":{`, `"period":{"except":"x",`, "Consent.provision.period.except"},
+		{`"period":{`, `"period":{"_end":{"id":"x"},`, "Consent.provision.period._end"},
+		{`"type":"permit"`, `"type":"permit","Type":"deny"`, "Consent.provision.Type"},
+		{`"type":"permit"`, `"type":"permit","\u0074ype":"deny"`, "Consent.provision.type"},
+		{`"start":"2026-01-01T00:00:00Z"`, `"start":20260101`, "Consent.provision.period.start"},
+		{`"type":"permit"`, `"type":["permit"]`, "Consent.provision.type"},
+		{`"provision":{`, `"provision":[{`, "Consent"},
+	} {
+		doc := strings.Replace(document(permit("")), c.old, c.put, 1)
+		if doc == document(permit("")) {
+			t.Fatal("not in the document: " + c.old)
+		}
+		grants, err := compile(fhir.Options{}, doc)
+		if e := new(fhir.Error); !errors.As(err, &e) || e.Path != c.path || len(grants) != 0 {
+			t.Errorf("%s: %s, %v", c.put, show(grants), err)
+		}
+	}
+}

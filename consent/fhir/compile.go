@@ -177,7 +177,11 @@ func (r rule) grants(c *consentDocument, o Options) ([]Grant, error) {
 	default:
 		return nil, unstated("purpose", "purpose")
 	}
-	t.Restrictions = r.restrictions
+	// A restriction is a promise of who asks. This one is a purpose, too, and
+	// asking for just that purpose would break it.
+	if t.Restrictions = r.restrictions; t.Restrictions&noAncestry() != 0 {
+		t.Purposes &^= codes.Purposes(mustMask("POA") | mustMask("POARCH"))
+	}
 
 	switch {
 	case r.hasLabels && !r.normal:
@@ -243,6 +247,15 @@ func mustMask(name string) uint64 {
 		panic(err)
 	}
 	return e.Mask()
+}
+
+// noAncestry is the restriction that forbids research on origins or ancestry.
+func noAncestry() codes.Restrictions {
+	r, err := codes.ParseRestrictions("NPOA")
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // Diff says what a change of documents asks of the ledger: withdraw what is in

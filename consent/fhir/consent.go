@@ -3,6 +3,7 @@ package fhir
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/zkconsent/zkconsent/consent"
@@ -56,6 +57,7 @@ func readConsentNode(n node, o Options) *consentDocument {
 	}
 	categories := n.get("category").need().list()
 	for _, category := range categories {
+		category.only("coding", "text")
 		all := category.codings()
 		if len(all) == 0 {
 			category.fail(ErrUnknown, "a category without a code may narrow the whole consent")
@@ -67,6 +69,7 @@ func readConsentNode(n node, o Options) *consentDocument {
 		}
 	}
 	for _, v := range n.get("verification").list() {
+		v.only("verified", "verifiedWith", "verificationDate")
 		if !v.get("verified").need().flag() {
 			v.get("verified").fail(ErrUnsupported, "the consent is not verified")
 		}
@@ -74,7 +77,7 @@ func readConsentNode(n node, o Options) *consentDocument {
 	c := &consentDocument{policy: readPolicy(n), patient: readPatientName(n.get("patient").need())}
 	if at := n.get("dateTime"); at.present() {
 		if s := at.dateTime(); n.doc.err == nil && s.to.Unix() > 0 {
-			c.given = clamp(s.to)
+			c.given = clamp(s.to.Add(time.Second - time.Nanosecond)) // a part of a second counts as one
 		}
 	}
 	c.readProvisions(n.get("provision"), o)
@@ -170,6 +173,7 @@ func readPolicy(n node) string {
 		}
 	}
 	if len(names) == 0 {
+		n.get("policyRule").only("coding", "text")
 		for _, c := range n.get("policyRule").codings() {
 			names = append(names, c.system+"|"+c.code)
 		}
