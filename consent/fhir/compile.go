@@ -38,6 +38,10 @@ const MaxGrants = 8
 // MaxDocuments is how many Consents of a patient compile together.
 const MaxDocuments = 64
 
+// MaxProvisions is how many provisions one Consent may nest: each denial is
+// held against each grant of all documents.
+const MaxProvisions = 1024
+
 // A Grant is one atomic permission to one recipient.
 type Grant struct {
 	Actor    string // as the document names it: a reference, or system|value of an identifier

@@ -294,9 +294,23 @@ func TestRefusesMoreThanEightGrants(t *testing.T) {
 	}
 }
 
+func TestRefusesMoreProvisionsThanAreHeldAgainstGrants(t *testing.T) {
+	one := `{"type":"deny","period":{"end":"1971"}},`
+	for _, n := range []int{fhir.MaxProvisions, fhir.MaxProvisions + 1} {
+		grants, err := compile(fhir.Options{}, document(permit(`,"provision":[`+strings.TrimSuffix(strings.Repeat(one, n), ",")+`]`)))
+		if n > fhir.MaxProvisions {
+			if e := new(fhir.Error); !errors.As(err, &e) || e.Kind != fhir.ErrUnsupported || e.Path != "Consent.provision.provision" {
+				t.Errorf("%d: %v", n, err)
+			}
+		} else if err != nil || len(grants) != 1 {
+			t.Errorf("%d: %d grants, %v", n, len(grants), err)
+		}
+	}
+}
+
 // A document of a megabyte must not cost more than a moment.
 func TestBoundedWork(t *testing.T) {
-	nested := strings.TrimSuffix(strings.Repeat(`{"type":"permit"},{"type":"deny","actor":[`+actor("https://b.example.org")+`]},`, 4000), ",")
+	nested := strings.TrimSuffix(strings.Repeat(`{"type":"permit"},{"type":"deny","actor":[`+actor("https://b.example.org")+`]},`, fhir.MaxProvisions/2), ",")
 	start := time.Now()
 	if _, err := compile(fhir.Options{}, document(permit(`,"provision":[`+nested+`]`))); !errors.Is(err, fhir.ErrUnsupported) {
 		t.Errorf("%v", err)

@@ -99,6 +99,10 @@ func readPatientName(n node) string {
 // readProvisions sorts the tree's rules into permits and denials.
 func (c *consentDocument) readProvisions(root node, o Options) {
 	nested := root.get("provision").list()
+	if len(nested) > MaxProvisions {
+		root.get("provision").fail(ErrUnsupported, "%d provisions, at most %d are read", len(nested), MaxProvisions)
+		return
+	}
 	base := readType(root.get("type"))
 	// Read the root as a permit: it may hand its conditions down to permits.
 	conditions := readRule(root, Permit)
