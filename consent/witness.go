@@ -62,7 +62,7 @@ type SetWitness struct {
 
 const redacted = "REDACTED"
 
-var errNoJSON = errors.New("consent: a witness has no JSON form")
+var errNoJSON = errors.New("consent: what opens a commitment has no JSON form")
 
 // LogValue implements slog.LogValuer.
 func (Witness) LogValue() slog.Value { return slog.StringValue(redacted) }

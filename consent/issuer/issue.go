@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent"
@@ -20,6 +22,12 @@ type Order struct {
 	Attributes [consent.Slots]consent.Attribute // slot 0 is the issuer's to fill
 	Expires    consent.Time
 }
+
+// LogValue keeps a patient's values out of logs.
+func (Order) LogValue() slog.Value { return slog.StringValue("REDACTED") }
+
+// Format keeps them out of formatted errors.
+func (Order) Format(f fmt.State, _ rune) { io.WriteString(f, "REDACTED") }
 
 // An Issued is a credential that is on the ledger or on its way there.
 type Issued struct {

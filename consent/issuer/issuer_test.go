@@ -533,6 +533,9 @@ func TestConfigKeepsItsKey(t *testing.T) {
 	f := newFixture(t)
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("starting", "config", f.config())
+	if o := f.order("patient 7"); fmt.Sprintf("%v %+v", o, &o) != "REDACTED REDACTED" {
+		t.Errorf("an order shows its values: %v", o)
+	}
 	seed := fmt.Sprintf("%x", f.Hospital.Key.Seed())
 	for _, text := range []string{log.String(), fmt.Sprintf("%v %+v %x", f.config(), f.config(), f.config())} {
 		if strings.Contains(text, seed) || !strings.Contains(text, "REDACTED") {
