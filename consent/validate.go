@@ -323,6 +323,11 @@ func (r *Request) cover(schema *Schema, label string, mask uint16, intervals []I
 	if mask>>(len(schema.Slots)+1) != 0 {
 		return reject("predicates", "%q tests a slot that schema %s does not have", label, schema.Name)
 	}
+	// No category stands for `since`, so it is asked the one way that lets a
+	// scope or a waiting time be kept: a window would tell the very day.
+	if mask&1 != 0 && (mask != 1 || len(intervals) != 1 || intervals[0].Lo != 0) {
+		return reject("predicates", "%q tests `since` otherwise than alone, on or before a day", label)
+	}
 	if missing := schema.SetCategories(mask, intervals) &^ r.Categories; missing != 0 {
 		return reject("categories", "%q tests %s, which the request does not name", label, missing)
 	}

@@ -176,6 +176,16 @@ func TestValidatorRefuses(t *testing.T) {
 		}},
 		{"link offset on a link that is off", "links", func(s *scene) { s.request.Links[0].Offset = 1 }},
 		{"link beyond the slots", "links", func(s *scene) { s.request.Links[0] = consent.Link{On: true, Offset: 21} }},
+		{"the week of enrolment", "predicates", func(s *scene) {
+			s.request.Ranges[2] = consent.RangeQuestion{Label: "known", Range: consent.Range{Mask: 1, Lo: consent.DayValue(20000), Hi: consent.DayValue(20006)}}
+		}},
+		{"enrolled no earlier than", "predicates", func(s *scene) {
+			s.request.Ranges[2] = consent.RangeQuestion{Label: "known", Range: consent.Range{Mask: 1, Lo: consent.DayValue(20000), Hi: math.MaxUint64}}
+		}},
+		{"since among other slots", "predicates", func(s *scene) { s.request.Ranges[1].Mask |= 1 }},
+		{"since in a set", "predicates", func(s *scene) {
+			s.request.Sets[0].Mask = 1
+		}},
 		{"words without a question", "label", func(s *scene) { s.request.Ranges[3].Label = "of age" }},
 		{"words without a set", "label", func(s *scene) {
 			s.request.Sets[0] = consent.SetQuestion{Label: "of age", Mask: consent.AllSlots, Set: consent.AnyValue()}
@@ -183,7 +193,7 @@ func TestValidatorRefuses(t *testing.T) {
 		{"once without a day", "opened", func(s *scene) { s.request.Opened = 0 }},
 		{"once that opens tomorrow", "opened", func(s *scene) { s.request.Opened++ }},
 		{"once without since", "ranges", func(s *scene) { s.request.Ranges[0].Hi++ }},
-		{"once over any slot", "ranges", func(s *scene) { s.request.Ranges[0].Mask = 3 }},
+		{"once over another slot", "ranges", func(s *scene) { s.request.Ranges[0].Mask = 2 }},
 		{"none that stands", "until", func(s *scene) { s.request.Rule, s.request.Opened = consent.None, 0 }},
 		{"the scope of enrolment", "context", func(s *scene) { s.request.Context = "release" }},
 		{"no context", "context", func(s *scene) { s.request.Context = "" }},
