@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,8 +32,8 @@ would permit. Nothing is given yet: a draft becomes a consent with "consent gran
 
 All documents compile together, so that what one denies no other permits. What a
 document leaves open is refused until you state it with the flags below, and you
-answer for what you state. Where they deny what an earlier import permitted, nothing
-is imported until that consent is withdrawn.`,
+answer for what you state. Where they deny what an earlier import permitted, or are a
+new version that no longer says it, nothing is imported until it is withdrawn.`,
 		Example: "  zkconsent consent import consent.json",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
@@ -74,7 +75,7 @@ is imported until that consent is withdrawn.`,
 				return err
 			}
 			return a.withWallet(c.Context(), func(w *wallet.Wallet, s *session) error {
-				if err := standingDenied(w, documents, o); err != nil {
+				if err := standingDenied(w, documents, grants, o); err != nil {
 					return err
 				}
 				return a.importGrants(c.Context(), w, s, documents, grants, policy)
@@ -91,13 +92,15 @@ is imported until that consent is withdrawn.`,
 }
 
 // standingDenied refuses documents that deny what a consent of an earlier import
-// still permits: its leaf stands, and a denial that is only read reaches no leaf.
-func standingDenied(w *wallet.Wallet, documents [][]byte, o fhir.Options) error {
+// still permits, or whose earlier version permitted it: its leaf stands, and a
+// document that is only read reaches no leaf.
+func standingDenied(w *wallet.Wallet, documents [][]byte, grants []fhir.Grant, o fhir.Options) error {
 	all, err := w.List()
 	if err != nil {
 		return err
 	}
 	var ids []string
+	var sources [][]byte
 	var standing []fhir.Grant
 	for _, c := range all {
 		if c.State >= wallet.Withdrawing || c.Forgotten || c.Found {
@@ -107,19 +110,35 @@ func standingDenied(w *wallet.Wallet, documents [][]byte, o fhir.Options) error 
 		if err != nil {
 			return err
 		}
-		ids = append(ids, c.ID.String())
+		ids, sources = append(ids, c.ID.String()), append(sources, d)
 		standing = append(standing, fhir.Grant{Actor: c.Actor, Terms: c.Terms, Policy: c.Policy, Source: sha256.Sum256(d)})
 	}
 	denied, err := fhir.Denied(documents, standing, o)
-	if err != nil || len(denied) == 0 {
+	if err != nil {
 		return err
 	}
+	for k, g := range standing {
+		kept := slices.ContainsFunc(grants, func(h fhir.Grant) bool { return h.Actor == g.Actor && h.Terms == g.Terms && h.Policy == g.Policy })
+		for _, d := range documents {
+			replaced, err := fhir.Replaces(d, sources[k])
+			if err != nil {
+				return err
+			}
+			if replaced && !kept {
+				denied = append(denied, k)
+			}
+		}
+	}
+	if len(denied) == 0 {
+		return nil
+	}
+	slices.Sort(denied)
 	var names []string
-	for _, k := range denied {
+	for _, k := range slices.Compact(denied) {
 		names = append(names, ids[k])
 	}
-	list := strings.Join(names, " ")
-	return fmt.Errorf("the documents deny what consent %s permits, all or part of it: withdraw it with \"zkconsent consent revoke %s\" (a draft: \"consent forget\"), then import again", strings.Join(names, ", "), list)
+	return fmt.Errorf("the documents deny or no longer say what consent %s permits, all or part of it: withdraw it with \"zkconsent consent revoke %s\" (a draft: \"consent forget\"), then import again",
+		strings.Join(names, ", "), strings.Join(names, " "))
 }
 
 func (a *app) importGrants(ctx context.Context, w *wallet.Wallet, s *session, documents [][]byte, grants []fhir.Grant, policy string) error {

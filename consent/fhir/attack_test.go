@@ -208,3 +208,41 @@ func TestAttack_UnknownElementsOutsideOfTheProvisions(t *testing.T) {
 		}
 	}
 }
+
+// A new version that says less must be known for one.
+func TestAttack_NarrowerVersionBesideTheOldOne(t *testing.T) {
+	with := func(elements string) []byte {
+		return []byte(strings.Replace(document(permit("")), `"status"`, elements+`"status"`, 1))
+	}
+	for _, c := range []struct {
+		newer, older string
+		want         bool
+	}{
+		{`"id":"1","language":"de",`, `"id":"1",`, true},
+		{`"id":"1",`, `"id":"1",`, false},
+		{`"id":"2",`, `"id":"1",`, false},
+		{`"language":"de",`, ``, false},
+		{`"id":"1","identifier":[{"system":"urn:x","value":"7"}],`, `"id":"2","identifier":[{"value":"7"},{"system":"urn:x","value":"7"}],`, true},
+		{`"id":"1","identifier":[{"system":"urn:x","value":"7"}],`, `"id":"1","identifier":[{"system":"urn:y","value":"7"}],`, false},
+		{`"id":"1","identifier":[{"system":"urn:x","value":"7"}],`, `"id":"1",`, true},
+	} {
+		if got, err := fhir.Replaces(with(c.newer), with(c.older)); err != nil || got != c.want {
+			t.Errorf("%s for %s: %v, %v", c.newer, c.older, got, err)
+		}
+	}
+	if _, err := fhir.Replaces(with(`"identifier":[7],`), with("")); err == nil {
+		t.Error("a malformed identifier is read as none")
+	}
+}
+
+// A cancelled coverage of which no end is known must not last for ever.
+func TestAttack_CancelledCoverageWithoutAnEnd(t *testing.T) {
+	doc := replaced(demo.Coverage, `, "end": "2027-12-31"`, "", `"active"`, `"cancelled"`)
+	a, err := fhir.Coverage(doc, demo.Patient, fhir.AttributeOptions{OpenEnd: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end, ok := a.Get("end"); ok {
+		t.Errorf("lasts until %s", end)
+	}
+}

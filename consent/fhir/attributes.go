@@ -10,7 +10,7 @@ import (
 // AttributeOptions state what documents may leave out.
 type AttributeOptions struct {
 	BirthDate consent.Precision // reading of a birth date without day or month; Exact refuses it
-	OpenEnd   bool              // a coverage without an end lasts (9999-12-31); otherwise the end is absent
+	OpenEnd   bool              // an active coverage without an end lasts (9999-12-31); otherwise the end is absent
 	Inactive  bool              // take diagnoses that are resolved, inactive or in remission too
 }
 
@@ -106,7 +106,7 @@ func Coverage(coverage, patient []byte, o AttributeOptions) (*Attributes, error)
 		a.note("Patient", "not given; birth date and region are absent")
 	}
 	a.Notes = append(a.Notes, i.Notes...)
-	if i.End == "" && o.OpenEnd {
+	if i.End == "" && o.OpenEnd && i.Status == "active" {
 		i.End = "9999-12-31"
 		a.note("Coverage.period.end", "taken as lasting, as the caller stated")
 	}
