@@ -152,7 +152,7 @@ func listen(address string) (net.Listener, error) {
 	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
 		return nil, errors.Join(fmt.Errorf("%w: %q is %s", ErrNotLoopback, address, l.Addr()), l.Close())
 	}
-	return l, nil
+	return limit(l, maxConns), nil
 }
 
 // GRPCAddr is where gRPC is served.
