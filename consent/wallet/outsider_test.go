@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent"
@@ -146,8 +147,22 @@ func TestWithdrawalNamesNoLeaf(t *testing.T) {
 	if len(relayed.v) != 1 || relayed.revokes != 0 {
 		t.Fatalf("%d withdrawals and %d revocations at once, want 1 and 0", len(relayed.v), relayed.revokes)
 	}
-	if tasks, err := f.w.Pending(); err != nil || len(tasks) != 2 || tasks[1].Action != "revoke" || tasks[1].At <= f.Time() {
+	// The first attempt was lost. However long the wallet was away, the second
+	// goes out alone, and the revocation follows a delay after it is seen.
+	f.Wait(48 * time.Hour)
+	if err := f.w.Run(f.ctx, relayed); err != nil || len(relayed.v) != 2 || relayed.revokes != 0 {
+		t.Fatalf("two days later: %d withdrawals and %d revocations together, %v", len(relayed.v), relayed.revokes, err)
+	}
+	f.Wait(48 * time.Hour)
+	if err := f.w.Run(f.ctx, &wallet.Stamper{Ledger: f, Submit: f}); err != nil {
+		t.Fatal(err)
+	}
+	f.sync()
+	if tasks, err := f.w.Pending(); err != nil || len(tasks) != 1 || tasks[0].Action != "revoke" || tasks[0].At <= f.Time() || tasks[0].At > f.Time()+3600 {
 		t.Errorf("the revocation is not delayed: %+v, %v", tasks, err)
+	}
+	if err := f.w.Run(f.ctx, relayed); err != nil || relayed.revokes != 0 {
+		t.Errorf("the revocation is sent at once: %v", err)
 	}
 	v := relayed.v[0]
 	w := consent.WithdrawalKey(v)

@@ -201,7 +201,7 @@ func (f *finder) mine(i uint64, e journal.Record) error {
 			r.state, r.registered = Registered, f.epoch
 		case r.state == Sealed:
 			r.state = Misregistered
-		case r.state == Withdrawing || r.state == Withdrawn:
+		case r.state == Withdrawn:
 			return f.schedule(r)
 		}
 		return nil
@@ -258,7 +258,9 @@ func (f *finder) withdrawal(e journal.Withdrawal) error {
 	return nil
 }
 
-// schedule sets the time of a revocation that has none yet.
+// schedule sets the time of a revocation that has none yet. It counts from a
+// withdrawal that stands on the ledger: one that was delayed, and a revocation
+// that was not, would otherwise be sent together and name the leaf.
 func (f *finder) schedule(r *consentRecord) (err error) {
 	if r.placed && r.revokeAt == 0 {
 		r.revokeAt, err = revokeTime(f.now, f.delay)

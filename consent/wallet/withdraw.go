@@ -25,21 +25,17 @@ type Task struct {
 
 // Withdraw takes a consent back. From the moment that it is saved the wallet
 // proves nothing with it. The withdrawal is published at once, the revocation
-// of the leaf after a random delay, so that the two are not seen together;
-// both are tried again until the ledger shows them (see [Wallet.Due]). The
-// state is Withdrawn only when a verified head shows it.
+// of the leaf after a random delay that begins when [Wallet.Sync] finds the
+// withdrawal on the ledger, so that the two are not seen together however late
+// the first one gets through; both are tried again until the ledger shows them
+// (see [Wallet.Due]). The state is Withdrawn only when a verified head shows it.
 //
-// An error of the relay is returned, and the task stays in the queue.
-func (w *Wallet) Withdraw(ctx context.Context, l Ledger, relay Relay, id ID) error {
+// An error of the relay is returned, and the task stays in the queue. The
+// ledger is not asked: a withdrawal must not wait for one that can be read.
+func (w *Wallet) Withdraw(ctx context.Context, _ Ledger, relay Relay, id ID) error {
 	w.work.Lock()
 	defer w.work.Unlock()
-	s, err := w.snapshot(ctx, l)
-	if err != nil {
-		// A withdrawal must not wait for a ledger that can be read: what it
-		// decides is the patient's alone.
-		s = nil
-	}
-	err = w.update(func(c *contents) error {
+	err := w.update(func(c *contents) error {
 		r, err := c.consent(id)
 		if err != nil {
 			return err
@@ -51,15 +47,6 @@ func (w *Wallet) Withdraw(ctx context.Context, l Ledger, relay Relay, id ID) err
 			return nil
 		}
 		r.state, r.publishAt, r.attempts = Withdrawing, w.moment(), 0
-		if r.placed {
-			delay := uint64(lastRetry)
-			if s != nil {
-				delay = s.Directory.Parameters.RevokeDelay
-			}
-			if r.revokeAt, err = revokeTime(w.moment(), delay); err != nil {
-				return err
-			}
-		}
 		return nil
 	})
 	if err != nil {
