@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,8 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,13 +41,18 @@ func (e *exit) Error() string {
 
 func (e *exit) Unwrap() error { return e.err }
 
+// errStopped replaces whatever a signal made fail.
+var errStopped = errors.New("stopped before it was done; run the same again")
+
 // An app is one invocation: where it reads and writes, and the flags that all
 // verbs share.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	results        io.Writer // stdout, unless the message for another party goes there
 	now            func() time.Time
 
+	args       []string
 	json       bool
 	home       string
 	node       string
@@ -62,12 +68,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
+	a.args = args
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
+	a.results = a.stdout
 	err := root.ExecuteContext(ctx)
 	var e *exit
 	switch {
+	case err != nil && ctx.Err() != nil:
+		a.complain(errStopped)
+		if errors.As(err, &e) {
+			return e.status
+		}
+		return exitFailed
 	case err == nil:
 		return exitDone
 	case errors.As(err, &e):
@@ -81,30 +95,23 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 }
 
-// complain writes an error on one line, as data when the user asked for data.
-func (a *app) complain(err error) {
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if errors.Is(err, syscall.ENOSPC) {
-		text += "; nothing was changed: free some space and run the same again"
-	}
-	if a.json {
-		b, _ := json.Marshal(map[string]string{"error": text})
-		fmt.Fprintln(a.stderr, string(b))
-		return
-	}
-	fmt.Fprintln(a.stderr, "zkconsent: "+text)
-}
-
 // emit writes a verb's result: v as JSON, or what text writes.
+// A result that cannot be written is an error: a script must not take a cut
+// one for the whole.
 func (a *app) emit(v any, text func(w io.Writer)) error {
-	if !a.json {
-		text(a.stdout)
-		return nil
+	var b bytes.Buffer
+	if a.json {
+		e := json.NewEncoder(&b)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		if err := e.Encode(v); err != nil {
+			return err
+		}
+	} else {
+		text(&b)
 	}
-	e := json.NewEncoder(a.stdout)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	_, err := a.results.Write(b.Bytes())
+	return err
 }
 
 func (a *app) root() *cobra.Command {
@@ -123,21 +130,22 @@ Exit status: 0 done or accepted, 1 failed, 2 wrong usage, 3 denied, 4 no decisio
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		a.json = a.json || slices.Contains(a.args, "--json") // it may stand behind the mistake
 		return &exit{exitUsage, fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "write results as JSON")
-	f.StringVar(&a.home, "home", envOr("ZKCONSENT_HOME", defaultHome()), "folder of this party ($ZKCONSENT_HOME)")
-	f.StringVar(&a.node, "node", os.Getenv("ZKCONSENT_NODE"), "address host:port of a ledger node ($ZKCONSENT_NODE)")
-	f.StringVar(&a.keys, "keys", os.Getenv("ZKCONSENT_KEYS"), "folder of the circuits' keys ($ZKCONSENT_KEYS; default: in the user's cache)")
-	f.StringVar(&a.passphrase, "passphrase-file", os.Getenv("ZKCONSENT_PASSPHRASE_FILE"), "file with the wallet's passphrase; asked for when absent")
-	root.AddCommand(a.verbs()...)
-	usageErrors(root)
+	f.StringVar(&a.home, "home", envOr("ZKCONSENT_HOME", defaultHome()), "`folder` of this party ($ZKCONSENT_HOME)")
+	f.StringVar(&a.node, "node", os.Getenv("ZKCONSENT_NODE"), "`address` HOST:PORT of a ledger node ($ZKCONSENT_NODE)")
+	f.StringVar(&a.keys, "keys", os.Getenv("ZKCONSENT_KEYS"), "`folder` of the circuits' keys ($ZKCONSENT_KEYS; default: in the user's cache)")
+	f.StringVar(&a.passphrase, "passphrase-file", os.Getenv("ZKCONSENT_PASSPHRASE_FILE"), "`file` with the wallet's passphrase ($ZKCONSENT_PASSPHRASE_FILE); asked for when absent")
+	a.addVerbs(root)
+	a.usageErrors(root)
 	return root
 }
 
 // usageErrors makes wrong arguments exit with exitUsage and a hint.
-func usageErrors(c *cobra.Command) {
+func (a *app) usageErrors(c *cobra.Command) {
 	check := c.Args
 	if check == nil {
 		check = cobra.NoArgs
@@ -151,8 +159,18 @@ func usageErrors(c *cobra.Command) {
 		}
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return &exit{exitUsage, fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
+		if err := check(c, args); err != nil && c.HasSubCommands() {
+			return misuse("%w; see: %s --help", err, c.CommandPath())
+		} else if err != nil {
+			return misuse("wrong arguments, wanted is: %s; see: %s --help", strings.TrimSuffix(c.UseLine(), " [flags]"), c.CommandPath())
+		}
+		if missing := missingFlags(c); len(missing) > 0 {
+			return misuse("missing: %s; see: %s --help", strings.Join(missing, ", "), c.CommandPath())
+		}
+		for _, name := range []string{"out", "record"} {
+			if f := c.Flags().Lookup(name); f != nil && f.Value.String() == "-" {
+				a.results = a.stderr
+			}
 		}
 		return nil
 	}
@@ -160,8 +178,34 @@ func usageErrors(c *cobra.Command) {
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
 	for _, sub := range c.Commands() {
-		usageErrors(sub)
+		a.usageErrors(sub)
 	}
+}
+
+// required marks flags without which a verb cannot start.
+func required(c *cobra.Command, names ...string) {
+	for _, n := range names {
+		if err := c.MarkFlagRequired(n); err != nil {
+			panic(err) // the flag does not exist: a mistake in this program
+		}
+	}
+	if c.Annotations == nil {
+		c.Annotations = map[string]string{}
+	}
+	c.Annotations[requiredFlags] = strings.TrimSpace(c.Annotations[requiredFlags] + " " + strings.Join(names, " "))
+}
+
+// requiredFlags is the annotation of a verb that lists its required flags.
+const requiredFlags = "required"
+
+// missingFlags lists the required flags that were not given.
+func missingFlags(c *cobra.Command) (names []string) {
+	for _, n := range strings.Fields(c.Annotations[requiredFlags]) {
+		if !c.Flags().Changed(n) {
+			names = append(names, "--"+n)
+		}
+	}
+	return names
 }
 
 func envOr(name, otherwise string) string {

@@ -37,7 +37,7 @@ next:
 				continue next
 			}
 		}
-		return 0, fmt.Errorf("--roles: %q is none of issuer, registrar, verifier, custodian, steward", name)
+		return 0, misuse("--roles: %q is none of issuer, registrar, verifier, custodian, steward", name)
 	}
 	return roles, nil
 }
@@ -72,7 +72,7 @@ approvals of several stewards refuses the approval of one.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			pub, err := parseKey(key)
 			if err != nil {
-				return fmt.Errorf("--key: %w", err)
+				return misuse("--key: %w", err)
 			}
 			r, err := parseRoles(roles)
 			if err != nil {
@@ -81,7 +81,7 @@ approvals of several stewards refuses the approval of one.`,
 			record := directory.Authority{ID: directory.AuthorityID(pub), Key: pub, URI: uri, Name: name, Roles: r, Active: !inactive}
 			if id != "" {
 				if record.ID, err = field.ParseHex(id); err != nil {
-					return fmt.Errorf("--id: %w", err)
+					return misuse("--id: %w", err)
 				}
 			}
 			s, err := a.session(c.Context())

@@ -36,7 +36,7 @@ step does not end as told.`,
 			} else if err = os.MkdirAll(dir, 0o700); err != nil {
 				return err
 			}
-			d := &demo{app: a, ctx: c.Context(), dir: dir, commands: commands, ids: map[string]string{}}
+			d := &demo{app: a, ctx: c.Context(), dir: dir, commands: commands, ids: map[string]string{}, done: []demoStep{}}
 			return d.play()
 		},
 	}

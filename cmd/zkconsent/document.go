@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -35,7 +34,7 @@ func (a *app) trustListVerb() *cobra.Command {
 			for _, id := range ids {
 				e, err := field.ParseHex(id)
 				if err != nil {
-					return fmt.Errorf("--authority %s: %w", id, err)
+					return misuse("--authority %s: %w", id, err)
 				}
 				t.Authorities = append(t.Authorities, e)
 			}
@@ -49,7 +48,7 @@ func (a *app) trustListVerb() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&name, "name", "", "name on the ledger")
 	f.StringArrayVar(&ids, "authority", nil, "id of an authority; may be repeated")
-	f.StringVar(&out, "out", "", "file to write")
+	f.StringVar(&out, "out", "", "`file` to write; - for standard output")
 	required(c, "name", "authority", "out")
 	return c
 }
@@ -66,21 +65,21 @@ func (a *app) valueSetVerb() *cobra.Command {
 			for _, t := range texts {
 				v, err := consent.EncodeText(t)
 				if err != nil {
-					return fmt.Errorf("--text %q: %w", t, err)
+					return misuse("--text %q: %w", t, err)
 				}
 				s.Intervals = append(s.Intervals, consent.Interval{Lo: v, Hi: v})
 			}
 			for _, p := range prefixes {
 				lo, hi, err := consent.CodePrefix(p)
 				if err != nil {
-					return fmt.Errorf("--prefix %q: %w", p, err)
+					return misuse("--prefix %q: %w", p, err)
 				}
 				s.Intervals = append(s.Intervals, consent.Interval{Lo: lo, Hi: hi})
 			}
 			for _, id := range ids {
 				v, err := consent.EncodeID(id)
 				if err != nil {
-					return fmt.Errorf("--id %q: %w", id, err)
+					return misuse("--id %q: %w", id, err)
 				}
 				s.Intervals = append(s.Intervals, consent.Interval{Lo: v, Hi: v})
 			}
@@ -89,7 +88,7 @@ func (a *app) valueSetVerb() *cobra.Command {
 				return err
 			}
 			if name == "" {
-				return errors.New("--name is empty")
+				return misuse("--name is empty")
 			}
 			return a.putDocument("value-set", out, s.Encode(), s.Name, s.Digest())
 		},
@@ -99,7 +98,7 @@ func (a *app) valueSetVerb() *cobra.Command {
 	f.StringArrayVar(&texts, "text", nil, "a text, for slots of type text; may be repeated")
 	f.StringArrayVar(&prefixes, "prefix", nil, "the beginning of codes, such as E11, for slots of type code; may be repeated")
 	f.StringArrayVar(&ids, "id", nil, "an identifier of digits (SNOMED CT, RxNorm), for slots of type id; may be repeated")
-	f.StringVar(&out, "out", "", "file to write")
+	f.StringVar(&out, "out", "", "`file` to write; - for standard output")
 	required(c, "name", "out")
 	return c
 }
@@ -110,13 +109,4 @@ func (a *app) putDocument(kind, out string, message []byte, name string, digest 
 	}
 	v := map[string]string{"name": name, "digest": field.Hex(digest), "file": out}
 	return a.emit(v, func(w io.Writer) { fmt.Fprintf(w, "%s %s written to %s\ndigest %s\n", kind, name, out, v["digest"]) })
-}
-
-// required marks flags without which a verb cannot start.
-func required(c *cobra.Command, names ...string) {
-	for _, n := range names {
-		if err := c.MarkFlagRequired(n); err != nil {
-			panic(err) // the flag does not exist: a mistake in this program
-		}
-	}
 }

@@ -67,7 +67,7 @@ func (a *app) issuerInitVerb() *cobra.Command {
 }
 
 func personFlag(c *cobra.Command, person *string) {
-	c.Flags().StringVar(person, "person", "", "the person's number in this issuer's own files")
+	c.Flags().StringVar(person, "person", "", "the person's `number` in this issuer's own files")
 	required(c, "person")
 }
 
@@ -93,7 +93,7 @@ func (a *app) issuerEnrolRequestVerb() *cobra.Command {
 		},
 	}
 	personFlag(c, &person)
-	c.Flags().StringVar(&out, "out", "", "file to write")
+	c.Flags().StringVar(&out, "out", "", "`file` to write; - for standard output")
 	required(c, "out")
 	return c
 }
@@ -136,7 +136,7 @@ func (a *app) issuerEnrolVerb() *cobra.Command {
 		},
 	}
 	personFlag(c, &person)
-	c.Flags().StringVar(&in, "in", "", "the wallet's enrolment")
+	c.Flags().StringVar(&in, "in", "", "`file` with the wallet's enrolment")
 	required(c, "in")
 	return c
 }
@@ -197,11 +197,11 @@ and its opening is written as an offer for the person's wallet alone.`,
 	personFlag(c, &person)
 	f := c.Flags()
 	f.StringVar(&schema, "schema", "clinical", "schema of a clinical credential")
-	f.StringVar(&patient, "patient", "", "FHIR Patient")
-	f.StringVar(&coverage, "coverage", "", "FHIR Coverage")
-	f.StringArrayVar(&conditions, "condition", nil, "FHIR Condition; may be repeated")
-	f.StringArrayVar(&observations, "observation", nil, "FHIR Observation; may be repeated")
-	f.StringVar(&out, "out", "", "file to write the offer to")
+	f.StringVar(&patient, "patient", "", "`file` with the FHIR Patient")
+	f.StringVar(&coverage, "coverage", "", "`file` with a FHIR Coverage")
+	f.StringArrayVar(&conditions, "condition", nil, "`file` with a FHIR Condition; may be repeated")
+	f.StringArrayVar(&observations, "observation", nil, "`file` with a FHIR Observation; may be repeated")
+	f.StringVar(&out, "out", "", "`file` to write the offer to; - for standard output")
 	f.StringVar(&birth, "birth-date", "", "reading of a birth date without a day: youngest or oldest")
 	f.IntVar(&days, "days", 90, "days until the credential expires")
 	required(c, "patient", "out")
@@ -238,7 +238,7 @@ func (a *app) attributes(schema, patient, coverage string, conditions, observati
 		for _, b := range consent.BuiltinSchemas() {
 			names = append(names, b.Name)
 		}
-		return nil, fmt.Errorf("--schema %s: unknown; there are %s", schema, strings.Join(names, ", "))
+		return nil, misuse("--schema %s: unknown; there are %s", schema, strings.Join(names, ", "))
 	}
 	return fhir.Clinical(s, r, o)
 }

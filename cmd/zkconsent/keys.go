@@ -15,6 +15,7 @@ import (
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/prover/setup"
+	"golang.org/x/term"
 )
 
 func (a *app) keysVerb() *cobra.Command {
@@ -65,7 +66,8 @@ func (a *app) makeKeys(ctx context.Context, ids []consent.CircuitID) (string, *m
 	}
 	bar := newBar(a.stderr, a.json)
 	m, err := setup.Dev(ctx, dir, ids, func(p setup.Progress) {
-		bar.show(float64(p.Number-1)/float64(p.Total), fmt.Sprintf("keys: %s %s", p.Stage, p.Circuit))
+		// Number is 0 while another process makes keys in the same folder.
+		bar.show(float64(max(p.Number, 1)-1)/float64(p.Total), strings.TrimSpace(fmt.Sprintf("keys: %s %s", p.Stage, p.Circuit)))
 	})
 	bar.end()
 	return dir, m, err
@@ -150,8 +152,7 @@ type bar struct {
 
 func newBar(w io.Writer, quiet bool) *bar {
 	if f, ok := w.(*os.File); ok && !quiet {
-		info, err := f.Stat()
-		quiet = err != nil || info.Mode()&os.ModeCharDevice == 0
+		quiet = !term.IsTerminal(int(f.Fd()))
 	}
 	return &bar{w: w, quiet: quiet}
 }
@@ -162,6 +163,7 @@ func (b *bar) show(done float64, text string) {
 	if b.quiet {
 		return
 	}
+	done = min(max(done, 0), 1)
 	filled := int(done * barWidth)
 	line := fmt.Sprintf("[%s%s] %3.0f %% %s", strings.Repeat("=", filled), strings.Repeat(" ", barWidth-filled), 100*done, text)
 	fmt.Fprintf(b.w, "\r%-*s", b.wide, line)

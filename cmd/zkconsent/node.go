@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sort"
+	"syscall"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ built-in schemas, the lists that you name, and the circuits' keys in --keys.`,
 		RunE: func(*cobra.Command, []string) error {
 			pub, err := parseKey(stewardKey)
 			if err != nil {
-				return fmt.Errorf("--steward-key: %w", err)
+				return misuse("--steward-key: %w", err)
 			}
 			d, err := a.genesisDirectory(p, trusts, sets)
 			if err != nil {
@@ -144,7 +145,7 @@ verifiers as gRPC and REST. It serves plaintext, on loopback addresses only.`,
 			if verbose {
 				level = slog.LevelInfo
 			}
-			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+			log := slog.New(calm{slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})})
 			return a.serveNode(c.Context(), ledger.Home(a.nodeHome(home)), listen, rest, log, func(grpcAddr, restAddr string) error {
 				if ready != "" {
 					if err := writeFile(ready, []byte(grpcAddr+"\n"), 0o600); err != nil {
@@ -174,9 +175,12 @@ verifiers as gRPC and REST. It serves plaintext, on loopback addresses only.`,
 // serveNode runs a node until ctx ends; ready is called when it serves.
 func (a *app) serveNode(ctx context.Context, home ledger.Home, listen, rest string, log *slog.Logger, ready func(grpcAddr, restAddr string) error) (err error) {
 	if _, err := os.Stat(home.GenesisFile()); err != nil {
-		return fmt.Errorf("%w; make a ledger with: zkconsent node init", err)
+		return fmt.Errorf("%w; no ledger was made here: zkconsent node init makes one", err)
 	}
 	n, err := ledger.Start(ctx, home, &ledger.Options{Logger: log})
+	if errors.Is(err, syscall.EAGAIN) {
+		return fmt.Errorf("%s: a node runs on this folder already; two would both sign for one validator", home)
+	}
 	if err != nil {
 		return err
 	}
@@ -209,3 +213,17 @@ func (a *app) serveNode(ctx context.Context, home ledger.Home, listen, rest stri
 		return errors.Join(n.Err(), <-done)
 	}
 }
+
+// calm drops the one line that CometBFT logs as an error whenever it is told to
+// stop.
+type calm struct{ slog.Handler }
+
+func (h calm) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "Stopped accept routine, as transport is closed" {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h calm) WithAttrs(a []slog.Attr) slog.Handler { return calm{h.Handler.WithAttrs(a)} }
+func (h calm) WithGroup(name string) slog.Handler   { return calm{h.Handler.WithGroup(name)} }

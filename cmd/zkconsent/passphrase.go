@@ -21,8 +21,8 @@ func (a *app) passphraseFor(prompt string, twice bool) (string, error) {
 		line, _, _ := strings.Cut(string(b), "\n")
 		return strings.TrimSuffix(line, "\r"), nil
 	}
-	f, ok := a.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f, ok := a.terminal()
+	if !ok {
 		return "", errors.New("no terminal to ask for the passphrase; name a file with --passphrase-file")
 	}
 	first, err := a.ask(f, prompt)
@@ -39,6 +39,29 @@ func (a *app) passphraseFor(prompt string, twice bool) (string, error) {
 	return first, nil
 }
 
+// askWords reads the 24 words from a terminal, on as many lines as it takes,
+// without showing them.
+func (a *app) askWords(f *os.File) (string, error) {
+	var words []string
+	for len(words) < walletWords {
+		line, err := a.ask(f, fmt.Sprintf("words %d to %d (not shown; on one line or several)", len(words)+1, walletWords))
+		if err != nil {
+			return "", err
+		}
+		if strings.TrimSpace(line) == "" {
+			break
+		}
+		words = append(words, strings.Fields(line)...)
+	}
+	return strings.Join(words, " "), nil
+}
+
+// terminal is standard input, if somebody sits there.
+func (a *app) terminal() (*os.File, bool) {
+	f, ok := a.stdin.(*os.File)
+	return f, ok && term.IsTerminal(int(f.Fd()))
+}
+
 func (a *app) ask(f *os.File, prompt string) (string, error) {
 	fmt.Fprintf(a.stderr, "%s: ", prompt)
 	b, err := term.ReadPassword(int(f.Fd()))
@@ -48,8 +71,8 @@ func (a *app) ask(f *os.File, prompt string) (string, error) {
 
 // confirm asks a yes-or-no question on the terminal; no terminal means no.
 func (a *app) confirm(question string) bool {
-	f, ok := a.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f, ok := a.terminal()
+	if !ok {
 		return false
 	}
 	fmt.Fprintf(a.stderr, "%s [y/N] ", question)

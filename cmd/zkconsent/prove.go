@@ -42,7 +42,7 @@ same from outside.`,
 				}
 				switch {
 				case !a.json:
-					fmt.Fprint(a.stdout, review.Text())
+					fmt.Fprint(a.results, review.Text())
 				case !yes:
 					// Nobody is asked to agree to what they do not see.
 					fmt.Fprint(a.stderr, review.Text())
@@ -82,8 +82,8 @@ same from outside.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&in, "request", "", "the verifier's request")
-	f.StringVar(&out, "out", "", "file to write the presentation to")
+	f.StringVar(&in, "request", "", "`file` with the verifier's request")
+	f.StringVar(&out, "out", "", "`file` to write the presentation to; - for standard output")
 	f.BoolVar(&yes, "yes", false, "answer without asking")
 	f.BoolVar(&explain, "explain", false, "if there is nothing to present, say why, on this screen only")
 	required(c, "request", "out")

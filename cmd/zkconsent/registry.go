@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,9 +70,15 @@ roots, every leaf, every node of the tree, every epoch, all indexes. The first
 thing that does not follow is named.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			dir := ledger.Home(a.nodeHome(home)).StateDir()
+			if _, err := os.Stat(dir); err != nil {
+				return fmt.Errorf("%w; a node's data lies in the folder that it was started with (--home or --node-home)", err)
+			}
 			state, err := registry.Open(dir, &registry.Options{ReadOnly: true})
+			if errors.Is(err, syscall.EAGAIN) {
+				return fmt.Errorf("%s: a node is running on it; stop the node first", dir)
+			}
 			if err != nil {
-				return fmt.Errorf("%w (is the node still running?)", err)
+				return err
 			}
 			defer state.Close()
 			start := time.Now()

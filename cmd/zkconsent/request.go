@@ -106,7 +106,7 @@ The lists that it names lie beside it. "go doc ./verifier/policy" describes the 
 			})
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "file to write")
+	c.Flags().StringVar(&out, "out", "", "`file` to write; - for standard output")
 	required(c, "out")
 	return c
 }

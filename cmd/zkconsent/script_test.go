@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -46,12 +48,42 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 			}
-			return nil
+			return readmeWalk(e.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"startnode": startNode, "killnode": killNode, "setid": setID, "edit": edit, "today": today,
 		},
 	})
+}
+
+// readmeWalk puts the commands of README.md's walk-through where a script can
+// run them, on ports that are free.
+func readmeWalk(dir string) error {
+	b, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		return err
+	}
+	_, after, begins := strings.Cut(string(b), "```sh\nmkdir walk")
+	walk, _, ends := strings.Cut(after, "\n```")
+	if !begins || !ends {
+		return errors.New("README.md has no walk-through")
+	}
+	for _, port := range []string{"7300", "7301"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		_, free, err := net.SplitHostPort(l.Addr().String())
+		if err := errors.Join(err, l.Close()); err != nil {
+			return err
+		}
+		walk = strings.ReplaceAll(walk, ":"+port, ":"+free)
+	}
+	documents := filepath.Join(dir, "consent", "fhir", "demo")
+	if err := os.CopyFS(documents, os.DirFS(filepath.Join("..", "..", "consent", "fhir", "demo"))); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "readme.sh"), []byte("set -euo pipefail\nmkdir walk"+walk+"\n"), 0o600)
 }
 
 // startNode starts "zkconsent --home DIR node start" as a process of its own and

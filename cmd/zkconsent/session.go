@@ -79,6 +79,9 @@ func (a *app) session(ctx context.Context) (*session, error) {
 	s := &session{g, remote, client}
 	if err := s.refresh(ctx); err != nil {
 		s.close()
+		if errors.Is(err, errUnreachable) {
+			return nil, &exit{exitUndecided, fmt.Errorf("the ledger node at %s cannot be reached; does it run, and is this its gRPC address? name another with --node", a.node)}
+		}
 		return nil, err
 	}
 	return s, nil

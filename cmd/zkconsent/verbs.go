@@ -2,12 +2,22 @@ package main
 
 import "github.com/spf13/cobra"
 
-// verbs lists the top-level verbs in the order in which help shows them.
-func (a *app) verbs() []*cobra.Command {
-	return []*cobra.Command{
-		a.demoVerb(), a.walletVerb(), a.consentVerb(), a.credentialVerb(), a.proveVerb(),
-		a.requestVerb(), a.verifyVerb(), a.standingVerb(), a.recordVerb(),
-		a.issuerVerb(), a.registrarVerb(), a.authorityVerb(), a.documentVerb(), a.keysVerb(),
-		a.nodeVerb(), a.registryVerb(), a.versionVerb(),
+// addVerbs adds the top-level verbs, grouped by who uses them as help shows it.
+func (a *app) addVerbs(root *cobra.Command) {
+	for _, g := range []struct {
+		id, title string
+		verbs     []*cobra.Command
+	}{
+		{"patient", "For patients:", []*cobra.Command{a.walletVerb(), a.consentVerb(), a.credentialVerb(), a.proveVerb()}},
+		{"verifier", "For verifiers and auditors:", []*cobra.Command{a.requestVerb(), a.verifyVerb(), a.standingVerb(), a.recordVerb()}},
+		{"authority", "For issuers, registrars and stewards:", []*cobra.Command{a.issuerVerb(), a.registrarVerb(), a.authorityVerb(), a.documentVerb()}},
+		{"operator", "For whoever runs the machines:", []*cobra.Command{a.keysVerb(), a.nodeVerb(), a.registryVerb()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.verbs {
+			c.GroupID = g.id
+			root.AddCommand(c)
+		}
 	}
+	root.AddCommand(a.demoVerb(), a.versionVerb())
 }

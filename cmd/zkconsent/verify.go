@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 	"github.com/zkconsent/zkconsent/consent"
@@ -25,6 +26,10 @@ the stored verdict.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			message, err := a.readMessage("presentation", args[0], consent.PresentationSize)
+			var unread *fs.PathError
+			if errors.As(err, &unread) {
+				return err // no presentation was seen, so there is nothing to deny
+			}
 			if err != nil {
 				return a.verdict(verifier.Verdict{Reason: verifier.Malformed}, err)
 			}

@@ -17,6 +17,9 @@ import (
 // walletFile is the patient's wallet in the patient's folder.
 const walletFile = "wallet.age"
 
+// walletWords is how many words restore a wallet.
+const walletWords = 24
+
 func (a *app) walletVerb() *cobra.Command {
 	c := &cobra.Command{Use: "wallet", Short: "Make, restore and look after a patient's wallet"}
 	c.AddCommand(a.walletInitVerb(), a.walletRestoreVerb(), a.walletShowVerb(), a.walletSyncVerb(), a.walletEnrolVerb(), a.walletHistoryVerb())
@@ -38,6 +41,10 @@ Write them on paper; whoever has them can withdraw and present in your name.`,
 				return err
 			}
 			o.WorkFactor = work
+			// The file may hold the words of another wallet.
+			if _, err := os.Lstat(wordsOut); wordsOut != "" && err == nil {
+				return fmt.Errorf("--words-out %s: the file is there already and is not replaced; name another", wordsOut)
+			}
 			pass, err := a.passphraseFor("passphrase for the new wallet", true)
 			if err != nil {
 				return err
@@ -47,34 +54,42 @@ Write them on paper; whoever has them can withdraw and present in your name.`,
 				return err
 			}
 			defer w.Close()
-			v := map[string]string{"wallet": a.path(walletFile)}
-			if wordsOut != "" {
-				if err := writeFile(wordsOut, []byte(words.Reveal()+"\n"), 0o600); err != nil {
-					return err
-				}
-				v["wordsFile"] = wordsOut
-			} else {
-				v["words"] = words.Reveal()
+			if err := a.handOver(words.Reveal(), wordsOut); err != nil {
+				return errors.Join(fmt.Errorf("the words could not be handed over, so no wallet was made: %w", err), os.Remove(a.path(walletFile)))
 			}
-			return a.emit(v, func(out io.Writer) {
-				fmt.Fprintf(out, "wallet written to %s\n", v["wallet"])
-				if wordsOut != "" {
-					fmt.Fprintf(out, "its 24 words are in %s; move them to paper\n", wordsOut)
-					return
-				}
-				fmt.Fprint(out, "\nWrite these 24 words on paper. They are not shown again.\n\n")
-				for i, word := range strings.Fields(v["words"]) {
-					fmt.Fprintf(out, "%2d %-10s", i+1, word)
-					if i%6 == 5 {
-						fmt.Fprintln(out)
-					}
-				}
-			})
+			return nil
 		},
 	}
-	c.Flags().StringVar(&wordsOut, "words-out", "", "write the words into this file instead of showing them")
+	c.Flags().StringVar(&wordsOut, "words-out", "", "write the words into this new `file` instead of showing them")
 	workFactorFlag(c, &work)
 	return c
+}
+
+// handOver shows the words of a new wallet, or writes them into a new file.
+func (a *app) handOver(words, file string) error {
+	v := map[string]string{"wallet": a.path(walletFile)}
+	if file == "" {
+		v["words"] = words
+	} else {
+		v["wordsFile"] = file
+		if err := writeFile(file, []byte(words+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	return a.emit(v, func(out io.Writer) {
+		fmt.Fprintf(out, "wallet written to %s\n", v["wallet"])
+		if file != "" {
+			fmt.Fprintf(out, "its %d words are in %s; move them to paper\n", walletWords, file)
+			return
+		}
+		fmt.Fprintf(out, "\nWrite these %d words on paper. They are not shown again.\n\n", walletWords)
+		for i, word := range strings.Fields(words) {
+			fmt.Fprintf(out, "%2d %-10s", i+1, word)
+			if i%6 == 5 {
+				fmt.Fprintln(out)
+			}
+		}
+	})
 }
 
 func workFactorFlag(c *cobra.Command, work *int) {
@@ -97,7 +112,7 @@ granted again, credentials issued again.`,
 				return err
 			}
 			o.WorkFactor = work
-			text, err := a.readFile(words, 4096)
+			text, err := a.words(words)
 			if err != nil {
 				return err
 			}
@@ -105,7 +120,7 @@ granted again, credentials issued again.`,
 			if err != nil {
 				return err
 			}
-			w, err := wallet.Restore(a.path(walletFile), pass, string(text), o)
+			w, err := wallet.Restore(a.path(walletFile), pass, text, o)
 			if err != nil {
 				return err
 			}
@@ -119,9 +134,18 @@ granted again, credentials issued again.`,
 			return a.syncWallet(c.Context(), w)
 		},
 	}
-	c.Flags().StringVar(&words, "words", "-", "file with the 24 words; - for standard input")
+	c.Flags().StringVar(&words, "words", "-", "`file` with the 24 words; - asks for them, or reads a pipe")
 	workFactorFlag(c, &work)
 	return c
+}
+
+// words reads the 24 words from a file, a pipe, or whoever sits at the terminal.
+func (a *app) words(path string) (string, error) {
+	if f, ok := a.terminal(); ok && path == "-" {
+		return a.askWords(f)
+	}
+	b, err := a.readFile(path, 4096)
+	return string(b), err
 }
 
 func (a *app) walletOptions() (*wallet.Options, error) {
@@ -280,8 +304,8 @@ func (a *app) walletEnrolVerb() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&in, "request", "", "the issuer's enrol request")
-	c.Flags().StringVar(&out, "out", "", "file to write the enrolment to")
+	c.Flags().StringVar(&in, "request", "", "`file` with the issuer's enrol request")
+	c.Flags().StringVar(&out, "out", "", "`file` to write the enrolment to; - for standard output")
 	required(c, "request", "out")
 	return c
 }
