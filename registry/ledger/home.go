@@ -46,13 +46,26 @@ func (h Home) Create() (stded25519.PublicKey, error) {
 		return nil, fmt.Errorf("ledger: node key: %w", err)
 	}
 	if _, err := os.Stat(h.keyFile()); errors.Is(err, os.ErrNotExist) {
-		privval.GenFilePV(h.keyFile(), h.keyState()).Save()
+		if err := h.newValidator(); err != nil {
+			return nil, err
+		}
 	}
 	pv, err := h.validator()
 	if err != nil {
 		return nil, err
 	}
 	return stded25519.PublicKey(pv.Key.PubKey.Bytes()), nil
+}
+
+// newValidator writes a new validator's key. CometBFT panics where it cannot.
+func (h Home) newValidator() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("ledger: writing the validator's key: %v", r)
+		}
+	}()
+	privval.GenFilePV(h.keyFile(), h.keyState()).Save()
+	return nil
 }
 
 // WriteGenesis validates a genesis and puts it into the home, once: whole or,

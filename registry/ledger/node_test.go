@@ -235,6 +235,15 @@ func TestRefusesToStartOnWrongHome(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("a place where no key can be written", func(t *testing.T) {
+		home := ledger.Home(t.TempDir())
+		if err := os.MkdirAll(filepath.Join(string(home), "data", "priv_validator_state.json"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := home.Create(); err == nil {
+			t.Error("a home without a validator's state was made")
+		}
+	})
 	t.Run("a second genesis", func(t *testing.T) {
 		home := newHome(t)
 		g, _ := home.Genesis()
