@@ -171,7 +171,9 @@ func (r rule) grants(c *consentDocument, o Options) ([]Grant, error) {
 	case r.duo != 0:
 		t.Purposes = r.duo
 		if r.hasPurposes {
-			t.Purposes &^= codes.Purposes(mustMask("NRES"))
+			// Purpose and permission both hold: healthcare research is not any
+			// research, whatever the permission says.
+			t.Purposes &^= codes.Purposes(mustMask("NRES") | mustMask("GRU"))
 		}
 	case r.hasPurposes:
 		t.Purposes = r.purposes

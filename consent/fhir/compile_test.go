@@ -216,7 +216,7 @@ func TestCompiles(t *testing.T) {
 		{"labels that only the nested permit has", []string{document(permit(`,"securityLabel":[` + label("N") + `],"provision":[{"type":"permit","purpose":[` + purpose("BTG") + `],"securityLabel":[` + label("N") + `,` + label("HIV") + `]}]`))}, a + " " + treat + " conditions; " + a + " BTG conditions"},
 		{"label N alone", []string{document(permit(`,"securityLabel":[` + label("N") + `]`))}, a + " " + treat + " conditions"},
 		{"modifiers", []string{document(permit(`,"code":[` + duo("0000045") + `]`))}, a + " " + treat + " conditions if NPU"},
-		{"a DUO permission for research", []string{document(strings.Replace(permit(`,"code":[`+duo("0000004")+`]`), "TREAT", "HRESCH", 1))}, a + " GRU,HMB,POA conditions"},
+		{"a DUO permission for research", []string{document(strings.Replace(permit(`,"code":[`+duo("0000004")+`]`), "TREAT", "HRESCH", 1))}, a + " HMB,POA conditions"},
 		{"a nested permit only narrows", []string{document(permit(`,"provision":[{"type":"permit","purpose":[` + purpose("ETREAT") + `,` + purpose("HPAYMT") + `]}]`))}, a + " " + treat + " conditions; " + a + " ETREAT,BTG,ERTREAT conditions"},
 		{"a nested permit keeps its parent's modifiers", []string{document(`{"type":"deny","code":[` + duo("0000045") + `],"provision":[` + permit("") + `]}`)}, a + " " + treat + " conditions if NPU"},
 		{"a denied label", []string{root(`{"type":"deny","securityLabel":[` + label("HIV") + `]}`)}, a + " " + treat + " conditions,PSY"},
