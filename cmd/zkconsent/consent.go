@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -45,20 +46,20 @@ new version that no longer says it, nothing is imported until it is withdrawn.`,
 			case "deny":
 				o.Base = fhir.Deny
 			default:
-				return &exit{exitUsage, fmt.Errorf("--base %s: permit or deny", base)}
+				return misuse("--base %s: permit or deny", base)
 			}
 			var err error
 			for _, p := range purposes {
 				var m codes.Purposes
 				if m, err = codes.ParsePurposes(p); err != nil {
-					return fmt.Errorf("--purpose: %w", err)
+					return misuse("--purpose: %w", err)
 				}
 				o.Purposes |= m
 			}
 			for _, k := range categories {
 				var m codes.Categories
 				if m, err = codes.ParseCategories(k); err != nil {
-					return fmt.Errorf("--category: %w", err)
+					return misuse("--category: %w", err)
 				}
 				o.Categories |= m
 			}
@@ -217,12 +218,15 @@ read them. Without ids all drafts are sealed. A consent counts as given when
 		RunE: func(c *cobra.Command, args []string) error {
 			id, err := field.ParseHex(registrar)
 			if err != nil {
-				return fmt.Errorf("--registrar: %w", err)
+				return misuse("--registrar: %w", err)
 			}
 			return a.withWallet(c.Context(), func(w *wallet.Wallet, s *session) error {
 				ids, err := recordIDs(w, args, wallet.Draft, wallet.Sealed)
 				if err != nil {
 					return err
+				}
+				if len(ids) == 0 {
+					return errors.New("no drafts to give; import a consent first: zkconsent consent import FILE")
 				}
 				batch, err := w.Grant(c.Context(), s.walletLedger(), id, ids...)
 				if err != nil {
@@ -239,8 +243,8 @@ read them. Without ids all drafts are sealed. A consent counts as given when
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	c.Flags().StringVar(&registrar, "registrar", "", "id of the registrar")
-	c.Flags().StringVar(&out, "out", "", "file to write")
+	c.Flags().StringVar(&registrar, "registrar", "", "`id` of the registrar, from: zkconsent authority list --json")
+	c.Flags().StringVar(&out, "out", "", "`file` to write; - for standard output")
 	required(c, "registrar", "out")
 	return c
 }
@@ -302,10 +306,11 @@ func (a *app) consentShowVerb() *cobra.Command {
 			}
 			return a.emit(v, func(out io.Writer) {
 				printConsents(out, []consentView{v.consentView})
-				t := list[0].Terms
-				describe(out, "purposes", t.Purposes.Describe())
-				describe(out, "categories", t.Categories.Describe())
-				describe(out, "duties", t.Restrictions.Describe())
+				fmt.Fprintf(out, "codes: categories %s; purposes %s", v.Categories, v.Purposes)
+				if v.Restrictions != "" {
+					fmt.Fprintf(out, "; duties %s", v.Restrictions)
+				}
+				fmt.Fprintln(out)
 				if v.Policy != "" {
 					fmt.Fprintf(out, "policy: %s\n", v.Policy)
 				}
@@ -358,7 +363,12 @@ are not seen together: run "wallet sync" later, or leave it to the next verb.`,
 					return err
 				}
 				v := viewConsents(list)
-				return a.emit(v, func(out io.Writer) { printConsents(out, v) })
+				return a.emit(v, func(out io.Writer) {
+					printConsents(out, v)
+					if len(v) == 0 {
+						fmt.Fprintln(out, "no consent was given, so there is none to withdraw")
+					}
+				})
 			})
 		},
 	}

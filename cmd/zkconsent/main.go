@@ -19,5 +19,9 @@ func main() {
 	defer stop()
 	// The first signal ends what can be ended cleanly; a second one is obeyed at once.
 	context.AfterFunc(ctx, stop)
+	// A reader that goes away ends a verb too, and what the verb put into
+	// temporary folders is removed.
+	ctx, unread := signal.NotifyContext(ctx, syscall.SIGPIPE)
+	defer unread()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/zkconsent/zkconsent/consent"
@@ -34,6 +35,7 @@ type consentView struct {
 	Policy       string `json:"policy,omitempty"`
 	Forgotten    bool   `json:"forgotten,omitempty"`
 	Found        bool   `json:"foundOnLedger,omitempty"`
+	terms        consent.Terms
 }
 
 func viewConsents(list []wallet.Consent) []consentView {
@@ -42,7 +44,7 @@ func viewConsents(list []wallet.Consent) []consentView {
 		out = append(out, consentView{
 			ID: c.ID.String(), State: c.State.String(), To: c.Actor,
 			Purposes: c.Terms.Purposes.String(), Restrictions: c.Terms.Restrictions.String(), Categories: c.Terms.Categories.String(),
-			From: instant(c.Terms.NotBefore), Until: instant(c.Terms.NotAfter), Policy: c.Policy, Forgotten: c.Forgotten, Found: c.Found,
+			From: instant(c.Terms.NotBefore), Until: instant(c.Terms.NotAfter), Policy: c.Policy, Forgotten: c.Forgotten, Found: c.Found, terms: c.Terms,
 		})
 	}
 	return out
@@ -56,11 +58,12 @@ func printConsents(w io.Writer, list []consentView) {
 		case c.Found:
 			fmt.Fprintf(w, "consent %s  %-12s found on the ledger by the words; it can be withdrawn\n", c.ID, c.State)
 		default:
-			fmt.Fprintf(w, "consent %s  %-12s to %s, until %s\n    may use %s for %s", c.ID, c.State, c.To, c.Until, c.Categories, c.Purposes)
+			fmt.Fprintf(w, "consent %s  %-12s to %s, until %s\n", c.ID, c.State, c.To, c.Until)
+			fmt.Fprintf(w, "    may use  %s\n", strings.Join(c.terms.Categories.Describe(), "; "))
+			fmt.Fprintf(w, "    for      %s\n", strings.Join(c.terms.Purposes.Describe(), "; "))
 			if c.Restrictions != "" {
-				fmt.Fprintf(w, ", if it keeps %s", c.Restrictions)
+				fmt.Fprintf(w, "    if       %s\n", strings.Join(c.terms.Restrictions.Describe(), "; "))
 			}
-			fmt.Fprintln(w)
 		}
 	}
 }
