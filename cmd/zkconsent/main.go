@@ -14,7 +14,10 @@ import (
 	"syscall"
 )
 
-func main() {
+func main() { os.Exit(start()) }
+
+// start runs the process's command line and returns its exit status.
+func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The first signal ends what can be ended cleanly; a second one is obeyed at once.
@@ -23,5 +26,5 @@ func main() {
 	// temporary folders is removed.
 	ctx, unread := signal.NotifyContext(ctx, syscall.SIGPIPE)
 	defer unread()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
