@@ -28,7 +28,7 @@ import (
 const genesisFile = "genesis.zkc"
 
 // maxGenesis bounds a genesis file in bytes.
-const maxGenesis = 1 << 20
+const maxGenesis = 4 << 20
 
 var errUnreachable = wire.ErrUnreachable
 
