@@ -49,7 +49,8 @@ var errStopped = errors.New("stopped before it was done; run the same again")
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	results        io.Writer // stdout, unless the message for another party goes there
+	results        io.Writer       // stdout, unless the message for another party goes there
+	stopped        <-chan struct{} // closed by a signal
 	now            func() time.Time
 
 	args       []string
@@ -72,7 +73,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	a.results = a.stdout
+	a.results, a.stopped = a.stdout, ctx.Done()
 	err := root.ExecuteContext(ctx)
 	var e *exit
 	switch {

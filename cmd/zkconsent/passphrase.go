@@ -64,9 +64,36 @@ func (a *app) terminal() (*os.File, bool) {
 
 func (a *app) ask(f *os.File, prompt string) (string, error) {
 	fmt.Fprintf(a.stderr, "%s: ", prompt)
-	b, err := term.ReadPassword(int(f.Fd()))
+	text, err := a.typed(f, func() (string, error) {
+		b, err := term.ReadPassword(int(f.Fd()))
+		return string(b), err
+	})
 	fmt.Fprintln(a.stderr)
-	return string(b), err
+	return text, err
+}
+
+// typed waits for what somebody types or for a signal, after which the terminal
+// shows what is typed again.
+func (a *app) typed(f *os.File, read func() (string, error)) (string, error) {
+	before, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return "", err
+	}
+	type line struct {
+		text string
+		err  error
+	}
+	done := make(chan line, 1)
+	go func() {
+		text, err := read()
+		done <- line{text, err}
+	}()
+	select {
+	case l := <-done:
+		return l.text, l.err
+	case <-a.stopped:
+		return "", errors.Join(errStopped, term.Restore(int(f.Fd()), before))
+	}
 }
 
 // confirm asks a yes-or-no question on the terminal; no terminal means no.
@@ -76,8 +103,9 @@ func (a *app) confirm(question string) bool {
 		return false
 	}
 	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
-	var answer string
-	fmt.Fscanln(f, &answer)
-	answer = strings.ToLower(answer)
-	return answer == "y" || answer == "yes"
+	answer, err := a.typed(f, func() (answer string, err error) {
+		_, err = fmt.Fscanln(f, &answer)
+		return strings.ToLower(answer), err
+	})
+	return err == nil && (answer == "y" || answer == "yes")
 }
