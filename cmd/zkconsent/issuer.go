@@ -280,6 +280,9 @@ func (a *app) issuerListVerb() *cobra.Command {
 					for _, k := range v {
 						fmt.Fprintf(w, "%4d  %-16s %-14s expires %s\n", k.ID, k.Schema, k.State, k.Expires)
 					}
+					if len(v) == 0 {
+						fmt.Fprintf(w, "no credential was issued to person %s\n", person)
+					}
 				})
 			})
 		},
@@ -296,10 +299,18 @@ func (a *app) issuerRevokeVerb() *cobra.Command {
 		Long:  `Revoke all credentials of a person. No proof can be made with them once the next epoch has closed; verifiers refuse older epochs within two more.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withIssuer(c.Context(), func(i *issuer.Issuer, s *session) error {
+				list, err := i.Credentials(c.Context(), person)
+				if err != nil {
+					return err
+				}
+				if len(list) == 0 {
+					return fmt.Errorf("person %s has no credential in this register, so nothing was revoked; check the number", person)
+				}
 				if err := i.RevokePerson(c.Context(), person); err != nil {
 					return err
 				}
-				return a.emit(map[string]bool{"revoked": true}, func(w io.Writer) { fmt.Fprintln(w, "revoked") })
+				v := map[string]any{"revoked": true, "credentials": len(list)}
+				return a.emit(v, func(w io.Writer) { fmt.Fprintf(w, "all %d credential(s) of the person are revoked\n", len(list)) })
 			})
 		},
 	}

@@ -322,7 +322,8 @@ func (a *app) walletHistoryVerb() *cobra.Command {
 			defer w.Close()
 			type entry struct {
 				At         string   `json:"at"`
-				Verifier   string   `json:"verifier"`
+				Circuit    string   `json:"circuit"`
+				Verifier   string   `json:"verifier"` // or issuer, of an enrolment
 				Purpose    string   `json:"purpose"`
 				Categories string   `json:"categories"`
 				Shown      []string `json:"shown"`
@@ -333,10 +334,14 @@ func (a *app) walletHistoryVerb() *cobra.Command {
 			}
 			v := []entry{}
 			for _, d := range w.History() {
-				v = append(v, entry{instant(d.At), d.SignerName, d.Purpose.String(), d.Categories.String(), d.Labels, string(d.Rule), d.Context, instant(d.Until), field.Hex(d.Nullifier)})
+				v = append(v, entry{instant(d.At), string(d.Circuit), d.SignerName, d.Purpose.String(), d.Categories.String(), d.Labels, string(d.Rule), d.Context, instant(d.Until), field.Hex(d.Nullifier)})
 			}
 			return a.emit(v, func(w io.Writer) {
 				for _, e := range v {
+					if e.Purpose == "" {
+						fmt.Fprintf(w, "%s  %s  enrolment, as %s…\n", e.At, e.Verifier, e.Pseudonym[:8])
+						continue
+					}
 					fmt.Fprintf(w, "%s  %s  %s (%s), may rely on it until %s, as %s…\n", e.At, e.Verifier, e.Purpose, e.Categories, e.Until, e.Pseudonym[:8])
 					for _, s := range e.Shown {
 						fmt.Fprintf(w, "    %s\n", s)
