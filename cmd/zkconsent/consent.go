@@ -338,40 +338,72 @@ func (a *app) consentRevokeVerb() *cobra.Command {
 		Short: "Withdraw consents; it takes effect at once",
 		Long: `Withdraw consents; without ids, all that were given. The withdrawal is published at
 once: every verifier that relies on one of them learns so, and nothing more is
-proved with them. Their leaves are erased after a random delay, so that the two
-are not seen together: run "wallet sync" later, or leave it to the next verb.`,
+proved with them. If no node can be reached it is saved, and sent by the next verb
+that reaches one. Leaves are erased after a random delay, so that the two are not
+seen together; every later verb sends what is due.
+
+Consents that are withdrawn in one go are published one after the other: whoever
+watches the ledger may guess that they belong together. Where that matters, withdraw
+them one by one, at different times.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withWallet(c.Context(), func(w *wallet.Wallet, s *session) error {
-				ids, err := recordIDs(w, args, wallet.Sealed, wallet.Registered, wallet.Misregistered)
-				if err != nil {
-					return err
+			w, err := a.openWallet()
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			ids, err := recordIDs(w, args, wallet.Sealed, wallet.Registered, wallet.Misregistered)
+			if err != nil {
+				return err
+			}
+			if err := a.withdraw(c.Context(), w, ids); err != nil {
+				return err
+			}
+			list, err := w.Show(ids...)
+			if err != nil {
+				return err
+			}
+			v := viewConsents(list)
+			return a.emit(v, func(out io.Writer) {
+				printConsents(out, v)
+				if len(v) == 0 {
+					fmt.Fprintln(out, "no consent was given, so there is none to withdraw")
 				}
-				for _, id := range ids {
-					if err := w.Withdraw(c.Context(), s.walletLedger(), s.relay(), id); err != nil {
-						return ledgerError(err)
-					}
-				}
-				if err := s.refresh(c.Context()); err != nil {
-					return err
-				}
-				if err := w.Sync(c.Context(), s.walletLedger()); err != nil {
-					return ledgerError(err)
-				}
-				list, err := w.Show(ids...)
-				if err != nil {
-					return err
-				}
-				v := viewConsents(list)
-				return a.emit(v, func(out io.Writer) {
-					printConsents(out, v)
-					if len(v) == 0 {
-						fmt.Fprintln(out, "no consent was given, so there is none to withdraw")
-					}
-				})
 			})
 		},
 	}
+}
+
+// withdraw saves the decision first and needs a node only to publish it.
+func (a *app) withdraw(ctx context.Context, w *wallet.Wallet, ids []wallet.ID) error {
+	s, offline := a.session(ctx)
+	var relay wallet.Relay
+	if offline == nil {
+		defer s.close()
+		relay = s.relay()
+	}
+	var unsent error
+	for _, id := range ids {
+		if err := w.Withdraw(ctx, relay, id); err != nil {
+			if errors.Is(err, wallet.ErrState) || errors.Is(err, wallet.ErrUnknownRecord) {
+				return err
+			}
+			unsent = err
+		}
+	}
+	if offline != nil {
+		unsent = offline
+	}
+	if unsent != nil && len(ids) > 0 {
+		return &exit{exitUndecided, fmt.Errorf("nothing more is proved with these consents, but the withdrawal is not published yet: %w; run: zkconsent wallet sync", unsent)}
+	}
+	if offline != nil {
+		return offline
+	}
+	if err := s.refresh(ctx); err != nil {
+		return err
+	}
+	return ledgerError(w.Sync(ctx, s.walletLedger()))
 }
 
 func (a *app) consentForgetVerb() *cobra.Command {

@@ -174,17 +174,30 @@ func (a *app) openWallet() (*wallet.Wallet, error) {
 
 // withWallet runs a verb with the open wallet and the ledger.
 func (a *app) withWallet(ctx context.Context, do func(*wallet.Wallet, *session) error) error {
-	s, err := a.session(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
 	w, err := a.openWallet()
 	if err != nil {
 		return err
 	}
 	defer w.Close()
+	s, err := a.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := sendDue(ctx, w, s); err != nil {
+		return ledgerError(err)
+	}
 	return do(w, s)
+}
+
+// sendDue sends what the wallet still owes the ledger: every verb that reaches
+// a node does, so that a withdrawal that was interrupted goes on by itself.
+func sendDue(ctx context.Context, w *wallet.Wallet, s *session) error {
+	due, err := w.Due()
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	return w.Run(ctx, s.relay())
 }
 
 func (a *app) walletShowVerb() *cobra.Command {

@@ -27,7 +27,7 @@ func TestAttack_RegistrarPutsInAnotherLock(t *testing.T) {
 	if got := f.state(id); got != wallet.Misregistered {
 		t.Errorf("%v, want misregistered", got)
 	}
-	if err := f.w.Withdraw(f.ctx, f, &wallet.Stamper{Ledger: f, Submit: f}, id); err != nil {
+	if err := f.w.Withdraw(f.ctx, &wallet.Stamper{Ledger: f, Submit: f}, id); err != nil {
 		t.Errorf("withdrawing it: %v", err)
 	}
 }
@@ -95,7 +95,7 @@ func TestAttack_RegistrarCommitsInAnotherOrder(t *testing.T) {
 		t.Fatalf("%d consents found, %v; want all %d", len(found), err, len(ids))
 	}
 	for _, c := range found {
-		if err := restored.Withdraw(f.ctx, f, &wallet.Stamper{Ledger: f, Submit: f}, c.ID); err != nil {
+		if err := restored.Withdraw(f.ctx, &wallet.Stamper{Ledger: f, Submit: f}, c.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,7 +132,7 @@ func TestAttack_RegistrarHoldsConsentsBack(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d consents found, %v; want the one that was committed", len(found), err)
 	}
-	if err := restored.Withdraw(f.ctx, f, &wallet.Stamper{Ledger: f, Submit: f}, found[0].ID); err != nil {
+	if err := restored.Withdraw(f.ctx, &wallet.Stamper{Ledger: f, Submit: f}, found[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	f.sync()

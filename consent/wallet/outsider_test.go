@@ -141,7 +141,7 @@ func TestWithdrawalNamesNoLeaf(t *testing.T) {
 	f := newFixture(t)
 	id := f.given()
 	relayed := &publications{}
-	if err := f.w.Withdraw(f.ctx, f, relayed, id); err != nil {
+	if err := f.w.Withdraw(f.ctx, relayed, id); err != nil {
 		t.Fatal(err)
 	}
 	if len(relayed.v) != 1 || relayed.revokes != 0 {

@@ -31,8 +31,9 @@ type Task struct {
 // (see [Wallet.Due]). The state is Withdrawn only when a verified head shows it.
 //
 // An error of the relay is returned, and the task stays in the queue. The
-// ledger is not asked: a withdrawal must not wait for one that can be read.
-func (w *Wallet) Withdraw(ctx context.Context, _ Ledger, relay Relay, id ID) error {
+// ledger is not asked: a withdrawal must not wait for one that can be read. A
+// nil relay only saves; [Wallet.Run] sends.
+func (w *Wallet) Withdraw(ctx context.Context, relay Relay, id ID) error {
 	w.work.Lock()
 	defer w.work.Unlock()
 	err := w.update(func(c *contents) error {
@@ -49,7 +50,7 @@ func (w *Wallet) Withdraw(ctx context.Context, _ Ledger, relay Relay, id ID) err
 		r.state, r.publishAt, r.attempts = Withdrawing, w.moment(), 0
 		return nil
 	})
-	if err != nil {
+	if err != nil || relay == nil {
 		return err
 	}
 	return w.run(ctx, relay)

@@ -45,7 +45,7 @@ func TestConsentIsGivenProvedAndWithdrawn(t *testing.T) {
 	}
 
 	stamper := &wallet.Stamper{Ledger: f, Submit: f}
-	if err := f.w.Withdraw(f.ctx, f, stamper, id); err != nil {
+	if err := f.w.Withdraw(f.ctx, stamper, id); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.state(id); got != wallet.Withdrawing {
@@ -85,7 +85,7 @@ func TestWithdrawnConsentIsNeverUsedAgain(t *testing.T) {
 	id := f.given()
 	v := f.review(f.request(consent.ConsentOnly))
 	dead := relay{errors.New("no relay")}
-	if err := f.w.Withdraw(f.ctx, f, dead, id); err == nil {
+	if err := f.w.Withdraw(f.ctx, dead, id); err == nil {
 		t.Fatal("the relay's error is hidden")
 	}
 	f.reopen()
@@ -141,7 +141,7 @@ func TestWithdrawalUnderAWrongClock(t *testing.T) {
 				t.Fatal(err)
 			}
 			asked := &counting{err: errors.New("no relay")}
-			if err := f.w.Withdraw(f.ctx, f, asked, id); err == nil || asked.withdrawals != 1 {
+			if err := f.w.Withdraw(f.ctx, asked, id); err == nil || asked.withdrawals != 1 {
 				t.Fatalf("%v, %d attempts, want one that fails", err, asked.withdrawals)
 			}
 			clock = nil
@@ -175,7 +175,7 @@ func TestWithdrawalWhileTheProverWorks(t *testing.T) {
 	f := newFixture(t, consent.ConsentOnly)
 	id := f.given()
 	slow := proverFunc(func(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error) {
-		if err := f.w.Withdraw(ctx, f, relay{}, id); err != nil {
+		if err := f.w.Withdraw(ctx, relay{}, id); err != nil {
 			t.Error(err)
 		}
 		return f.prover.Prove(ctx, s, w)
@@ -219,7 +219,7 @@ func TestForgetErasesTheOpeningAndKeepsWithdrawal(t *testing.T) {
 		t.Errorf("proving with what was forgotten: %v", err)
 	}
 	stamper := &wallet.Stamper{Ledger: f, Submit: f}
-	if err := f.w.Withdraw(f.ctx, f, stamper, id); err != nil {
+	if err := f.w.Withdraw(f.ctx, stamper, id); err != nil {
 		t.Fatal(err)
 	}
 	f.sync()
@@ -290,7 +290,7 @@ func TestRestoredWalletFindsItsLocksAndWithdraws(t *testing.T) {
 	}
 	stamper := &wallet.Stamper{Ledger: f, Submit: f}
 	for _, c := range all {
-		if err := r.Withdraw(f.ctx, f, stamper, c.ID); err != nil {
+		if err := r.Withdraw(f.ctx, stamper, c.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -336,7 +336,7 @@ func TestWithdrawalOfWhatTheRegistrarCommitsLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	stamper := &wallet.Stamper{Ledger: f, Submit: f}
-	if err := f.w.Withdraw(f.ctx, f, stamper, id); err != nil {
+	if err := f.w.Withdraw(f.ctx, stamper, id); err != nil {
 		t.Fatal(err)
 	}
 	f.sync()
@@ -380,7 +380,7 @@ func TestAttack_OldCopyOfTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Register(f.Hospital, batch.Items...)
-	if err := f.w.Withdraw(f.ctx, f, &wallet.Stamper{Ledger: f, Submit: f}, id); err != nil {
+	if err := f.w.Withdraw(f.ctx, &wallet.Stamper{Ledger: f, Submit: f}, id); err != nil {
 		t.Fatal(err)
 	}
 	f.w.Close()
