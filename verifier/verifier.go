@@ -88,8 +88,9 @@ func (v *Verifier) view(dir *directory.Directory, now time.Time) consent.View {
 
 // CreateRequest completes a template, signs it and stores it. Id, nonce,
 // times, signer, genesis and manifest are the verifier's; what the template
-// says of them is ignored. A template's Until of 0 means the moment of the
-// request, a MaxRootAge of 0 the ledger's limit.
+// says of them is ignored. A template's Until of 0 means the end of the time
+// for the answer, or under rule none the moment of the request; a MaxRootAge
+// of 0 means the ledger's limit.
 //
 // A request that the shared validator refuses is not stored: the error is a
 // *consent.RequestError then. ErrStaleHead means that the ledger's rules of
@@ -120,6 +121,9 @@ func (v *Verifier) CreateRequest(ctx context.Context, template consent.Request) 
 	}
 	if r.Until == 0 {
 		r.Until = r.Issued
+		if r.Rule != consent.None {
+			r.Until = r.Expires // otherwise an answer could come after its own end
+		}
 	}
 	if r.MaxRootAge == 0 {
 		r.MaxRootAge = s.dir.Parameters.MaxRootAge()

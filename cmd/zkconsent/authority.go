@@ -84,34 +84,26 @@ approvals of several stewards refuses the approval of one.`,
 					return misuse("--id: %w", err)
 				}
 			}
-			s, err := a.session(c.Context())
+			o, err := a.office(c.Context())
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			d, err := s.light.Directory()
+			defer o.close()
+			d, err := o.light.Directory()
 			if err != nil {
 				return err
 			}
 			if old, ok := d.Authority(record.ID); ok {
 				record.Sequence = old.Sequence + 1
 			}
-			steward, err := a.authorityKey()
+			t, err := o.envelope(transaction.SetAuthority, transaction.AuthorityPayload(record))
 			if err != nil {
 				return err
 			}
-			self, err := s.self(steward)
-			if err != nil {
+			if err := t.Approve(o.self.ID, o.key); err != nil {
 				return err
 			}
-			t, err := s.envelope(transaction.SetAuthority, transaction.AuthorityPayload(record))
-			if err != nil {
-				return err
-			}
-			if err := t.Approve(self.ID, steward); err != nil {
-				return err
-			}
-			result, err := s.Submit(c.Context(), t)
+			result, err := o.Submit(c.Context(), t)
 			if err != nil {
 				return err
 			}

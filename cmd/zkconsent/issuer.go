@@ -26,27 +26,19 @@ func (a *app) issuerVerb() *cobra.Command {
 
 // withIssuer runs a verb with the open register and the ledger.
 func (a *app) withIssuer(ctx context.Context, do func(*issuer.Issuer, *session) error) error {
-	s, err := a.session(ctx)
+	o, err := a.office(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	key, err := a.authorityKey()
-	if err != nil {
-		return err
-	}
-	self, err := s.self(key)
-	if err != nil {
-		return err
-	}
+	defer o.close()
 	i, err := issuer.Open(a.path(issuerFile), issuer.Config{
-		Genesis: s.genesis.hash, ID: self.ID, Key: key, Ledger: issuerView{s}, EnrolKey: a.enrolKey, Now: a.now,
+		Genesis: o.genesis.hash, ID: o.self.ID, Key: o.key, Ledger: issuerView{o.session}, EnrolKey: a.enrolKey, Now: a.now,
 	})
 	if err != nil {
 		return err
 	}
 	defer i.Close()
-	err = do(i, s)
+	err = do(i, o.session)
 	if errors.Is(err, issuer.ErrStale) || errors.Is(err, errUnreachable) {
 		err = &exit{exitUndecided, err}
 	}

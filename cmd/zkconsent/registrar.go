@@ -33,23 +33,15 @@ Done means: in a committed block, on disk.`,
 			if err != nil {
 				return err
 			}
-			s, err := a.session(c.Context())
+			o, err := a.office(c.Context())
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			key, err := a.authorityKey()
-			if err != nil {
-				return err
-			}
-			self, err := s.self(key)
-			if err != nil {
-				return err
-			}
-			if batch.Genesis != s.genesis.hash || !batch.Registrar.Equal(&self.ID) {
+			defer o.close()
+			if batch.Genesis != o.genesis.hash || !batch.Registrar.Equal(&o.self.ID) {
 				return errors.New("these consents were sealed for another registrar or another ledger; nothing was sent")
 			}
-			r, err := s.transact(c.Context(), a, transaction.CommitConsents, transaction.SealedPayload(batch.Items))
+			r, err := o.transact(c.Context(), transaction.CommitConsents, transaction.SealedPayload(batch.Items))
 			if err != nil {
 				return err
 			}

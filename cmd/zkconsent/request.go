@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -28,19 +27,11 @@ const maxPolicy = 64 << 10
 
 // withVerifier runs a verb with the verifier of this folder.
 func (a *app) withVerifier(ctx context.Context, do func(*verifier.Verifier, *session) error) error {
-	s, err := a.session(ctx)
+	o, err := a.office(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	key, err := a.authorityKey()
-	if err != nil {
-		return err
-	}
-	self, err := s.self(key)
-	if err != nil {
-		return err
-	}
+	defer o.close()
 	keys, err := a.verifierKeys()
 	if err != nil {
 		return err
@@ -51,12 +42,12 @@ func (a *app) withVerifier(ctx context.Context, do func(*verifier.Verifier, *ses
 	}
 	defer kept.Close()
 	v, err := verifier.New(verifier.Config{
-		ID: self.ID, Key: ed25519.PrivateKey(key), Genesis: s.genesis.hash, Roots: verifierView{s}, Keys: keys, Store: kept, Now: a.now,
+		ID: o.self.ID, Key: o.key, Genesis: o.genesis.hash, Roots: verifierView{o.session}, Keys: keys, Store: kept, Now: a.now,
 	})
 	if err != nil {
 		return err
 	}
-	return do(v, s)
+	return do(v, o.session)
 }
 
 func (a *app) requestVerb() *cobra.Command {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -103,29 +102,6 @@ func (s *session) Submit(ctx context.Context, t *transaction.Transaction) (*tran
 	return s.light.Submit(ctx, t)
 }
 
-// transact signs and submits a transaction of an authority, and fails unless
-// it was executed. What became of its items is the caller's to look at.
-func (s *session) transact(ctx context.Context, a *app, kind transaction.Kind, payload []byte) (*transaction.Result, error) {
-	key, err := a.authorityKey()
-	if err != nil {
-		return nil, err
-	}
-	self, err := s.self(key)
-	if err != nil {
-		return nil, err
-	}
-	t, err := s.envelope(kind, payload)
-	if err != nil {
-		return nil, err
-	}
-	t.Sign(self.ID, key)
-	r, err := s.Submit(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	return r, r.Refused()
-}
-
 func (s *session) envelope(kind transaction.Kind, payload []byte) (*transaction.Transaction, error) {
 	head, err := s.light.Head()
 	if err != nil {
@@ -139,20 +115,6 @@ func (s *session) envelope(kind transaction.Kind, payload []byte) (*transaction.
 		Genesis: s.genesis.hash, Expiry: head.Height + transaction.MaxAhead/2,
 		Nonce: binary.BigEndian.Uint64(nonce[:]), Kind: kind, Payload: payload,
 	}, nil
-}
-
-// self is the ledger's record of the authority with this key.
-func (s *session) self(key ed25519.PrivateKey) (directory.Authority, error) {
-	d, err := s.light.Directory()
-	if err != nil {
-		return directory.Authority{}, err
-	}
-	for _, a := range d.Authorities {
-		if a.Key.Equal(key.Public()) {
-			return a, nil
-		}
-	}
-	return directory.Authority{}, errors.New("the ledger knows no authority with this folder's key; a steward adds it with: zkconsent authority add")
 }
 
 // A rangeOf cuts [from, to) out of what follows from, and refuses a range that

@@ -49,7 +49,7 @@ func (v *Review) warn(q *consent.Request, s *consent.Schema, live uint64, past [
 		v.add(WarnOneIssuer, "The answer shows that you are known to %s: no other is accepted.", v.Trusted[0])
 	}
 	if live < smallCrowd {
-		v.add(WarnSmallCrowd, "Only %d records stand behind this answer; yours is one of them. Among few, an answer says more about you.", live)
+		v.add(WarnSmallCrowd, "So few records stand behind this answer that it says more about you: %d, and yours is one of them.", live)
 	}
 	if c := q.Categories & codes.Sensitivities; c != 0 {
 		v.add(WarnSensitive, "It concerns what the law protects specially: %s.", strings.Join(c.Describe(), ", "))
