@@ -60,8 +60,8 @@ test-fhir: ## the FHIR compiler's tests and HL7's official examples (fetched onc
 	examples=$$(consent/fhir/fetch-examples.sh) && \
 	ZKCONSENT_FHIR_EXAMPLES=$$examples go test -count=1 -timeout 15m -tags fhirexamples ./consent/fhir/...
 
-figures: ## measure circuits, proving and verifying; prints the table
-	go test -count=1 -v -timeout 15m -run TestFigures ./benchmarks
+figures: ## measure circuits, proving, verifying, commits; prints the tables
+	go test -count=1 -v -timeout 15m -run Figures ./benchmarks
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' --exclude-dir=.cache '^func Fuzz' . | sort | while read -r file; do \
