@@ -11,9 +11,10 @@
 // Documents are read by a small reader of our own, not by a FHIR library: it
 // must know the path of every element that it refuses, see duplicate keys and
 // elements that it does not know, and be bounded. Libraries of generated
-// structures drop unknown elements silently, and an unknown element may be the
-// one that narrows a consent; the complete ones are many times the size of
-// this project.
+// structures (github.com/gofhir/models/r4) drop unknown elements silently, and
+// an unknown element may be the one that narrows a consent; complete ones
+// (github.com/google/fhir/go) are many times the size of this project and bring
+// protocol buffers for all of FHIR.
 //
 // # Caveats
 //
