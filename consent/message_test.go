@@ -62,6 +62,7 @@ func messages() []message {
 	enrol := &consent.EnrolRequest{Issuer: field.Uint(4), Issued: 5, Expires: 6}
 	offer := &consent.Offer{Issuer: field.Uint(4), Schema: []byte("s"), Lock: field.Uint(8)}
 	offer.Credential.Attributes[2] = consent.Attribute{Value: math.MaxUint64, Present: true}
+	offer.Texts[2] = "Gold"
 	signature := make([]byte, 64)
 	return []message{
 		codec("request", sampleRequest(), consent.DecodeRequest),

@@ -19,6 +19,35 @@ type Offer struct {
 	Schema     []byte     // schema message
 	Lock       fr.Element
 	Credential Credential
+	Texts      Texts // what the credential keeps as hashes
+}
+
+// Texts are the words of a credential's slots of type text, so that a patient
+// reads them and not their hashes. An empty one is not told.
+type Texts [Slots]string
+
+const maxText = 200
+
+// Showable reports whether a text can stand in an offer: not too long, and
+// printable throughout.
+func Showable(text string) bool { return len(text) <= maxText && tlv.Printable(text) }
+
+// Check refuses a text that is not the one behind its slot's value: a patient
+// would agree to something else than what is attested.
+func (t *Texts) Check(s *Schema, attributes *[Slots]Attribute) error {
+	for i, text := range t {
+		if text == "" {
+			continue
+		}
+		slot, ok := s.Slot(i)
+		if !ok || slot.Type != Text || !attributes[i].Present {
+			return fmt.Errorf("slot %d keeps no text", i)
+		}
+		if v, err := EncodeText(text); err != nil || v != attributes[i].Value || len(text) > maxText {
+			return fmt.Errorf("slot %d keeps another text", i)
+		}
+	}
+	return nil
 }
 
 // Encode is the message of kind "offer".
@@ -34,6 +63,7 @@ func (o *Offer) Encode() []byte {
 	e.List(8, Slots, func(i int, e *tlv.Encoder) {
 		e.Bool(1, o.Credential.Attributes[i].Present)
 		e.Uint(2, o.Credential.Attributes[i].Value)
+		e.String(3, o.Texts[i])
 	})
 	return e.Encoded()
 }
@@ -56,6 +86,7 @@ func DecodeOffer(b []byte) (*Offer, error) {
 			d.Fail("value", "an absent attribute has value 0")
 		}
 		c.Attributes[i] = a
+		o.Texts[i] = d.String(3, "text", maxText)
 	})
 	if d.Err() == nil && n != Slots {
 		d.Fail("attributes", fmt.Sprintf("%d attributes, a credential has %d", n, Slots))

@@ -160,7 +160,7 @@ and its opening is written as an offer for the person's wallet alone.`,
 			}
 			expires := consent.Time(a.now().Add(time.Duration(days) * 24 * time.Hour).Unix())
 			return a.withIssuer(c.Context(), func(i *issuer.Issuer, s *session) error {
-				issued, err := i.Issue(c.Context(), issuer.Order{Person: person, Schema: attributes.Schema, Attributes: attributes.Values, Expires: expires})
+				issued, err := i.Issue(c.Context(), issuer.Order{Person: person, Schema: attributes.Schema, Attributes: attributes.Values, Texts: attributes.Texts, Expires: expires})
 				if err != nil {
 					return err
 				}

@@ -19,7 +19,8 @@ type AttributeOptions struct {
 type Attributes struct {
 	Schema *consent.Schema
 	Values [consent.Slots]consent.Attribute
-	Notes  []Note // what was assumed, left out or skipped
+	Texts  consent.Texts // the words behind values of type text, where they can be shown
+	Notes  []Note        // what was assumed, left out or skipped
 }
 
 // LogValue keeps a patient's values out of logs.
@@ -51,6 +52,9 @@ func (a *Attributes) set(path, name, value string) error {
 		return &Error{Path: path, Kind: ErrValue, Reason: err.Error()}
 	}
 	a.Values[i] = v
+	if slot.Type == consent.Text && consent.Showable(value) {
+		a.Texts[i] = value
+	}
 	return nil
 }
 

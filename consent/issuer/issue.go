@@ -20,6 +20,7 @@ type Order struct {
 	Person     string
 	Schema     *consent.Schema
 	Attributes [consent.Slots]consent.Attribute // slot 0 is the issuer's to fill
+	Texts      consent.Texts                    // the words behind attributes of type text; may be empty
 	Expires    consent.Time
 }
 
@@ -130,11 +131,14 @@ func (i *Issuer) check(o *Order, d *directory.Directory) error {
 			return &OrderError{"attributes", fmt.Sprintf("slot %d has no value of its type", s)}
 		}
 	}
+	if err := o.Texts.Check(o.Schema, &o.Attributes); err != nil {
+		return &OrderError{"texts", err.Error()}
+	}
 	return nil
 }
 
 func (i *Issuer) offer(o *Order, p Person) (*consent.Offer, error) {
-	offer := &consent.Offer{Genesis: i.config.Genesis, Issuer: i.config.ID, Schema: o.Schema.Encode()}
+	offer := &consent.Offer{Genesis: i.config.Genesis, Issuer: i.config.ID, Schema: o.Schema.Encode(), Texts: o.Texts}
 	c := &offer.Credential
 	c.Holder, c.Schema, c.Expires, c.Attributes = p.Holder, o.Schema.Digest(), o.Expires, o.Attributes
 	c.Attributes[0] = consent.Attribute{Value: consent.DayValue(p.Since), Present: true}

@@ -115,6 +115,9 @@ func (w *Wallet) checkOffer(o *consent.Offer, d *directory.Directory) error {
 			}
 		}
 	}
+	if err := o.Texts.Check(schema, &o.Credential.Attributes); err != nil {
+		return &OfferError{"texts", err.Error()}
+	}
 	if !o.Credential.Attributes[0].Present {
 		return &OfferError{"attributes", "slot 0 does not say since when the issuer knows this wallet"}
 	}

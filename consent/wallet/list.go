@@ -123,6 +123,9 @@ func (r *credentialRecord) shown() (Credential, error) {
 			if v.Text, err = slot.Decode(a.Value); err != nil {
 				return Credential{}, err
 			}
+			if o.Texts[i] != "" {
+				v.Text = o.Texts[i]
+			}
 		}
 		out.Values = append(out.Values, v)
 	}

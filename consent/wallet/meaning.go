@@ -34,15 +34,15 @@ func slotWords(s *consent.Schema, mask uint16) (words string, slot consent.Slot)
 	return words, slot
 }
 
-func rangeMeans(s *consent.Schema, r consent.Range) string {
+func rangeMeans(s *consent.Schema, known texts, r consent.Range) string {
 	words, slot := slotWords(s, r.Mask)
-	return words + ": " + intervalMeans(slot, consent.Interval{Lo: r.Lo, Hi: r.Hi})
+	return words + ": " + intervalMeans(slot, known, consent.Interval{Lo: r.Lo, Hi: r.Hi})
 }
 
 // shownIntervals is how many intervals of a set are spelled out.
 const shownIntervals = 6
 
-func setMeans(s *consent.Schema, mask uint16, v consent.ValueSet) string {
+func setMeans(s *consent.Schema, known texts, mask uint16, v consent.ValueSet) string {
 	words, slot := slotWords(s, mask)
 	var parts []string
 	for i, in := range v.Intervals {
@@ -50,7 +50,7 @@ func setMeans(s *consent.Schema, mask uint16, v consent.ValueSet) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(v.Intervals)-i))
 			break
 		}
-		parts = append(parts, intervalMeans(slot, in))
+		parts = append(parts, intervalMeans(slot, known, in))
 	}
 	text := words + ": " + strings.Join(parts, "; or ")
 	if v.Name != "" {
@@ -59,7 +59,32 @@ func setMeans(s *consent.Schema, mask uint16, v consent.ValueSet) string {
 	return text
 }
 
-func intervalMeans(slot consent.Slot, in consent.Interval) string {
+// texts are the words behind the hashes in this wallet's own credentials.
+type texts map[uint64]string
+
+func (c *contents) texts() (texts, error) {
+	known := texts{}
+	for _, r := range c.credentials {
+		o, _, err := r.opened()
+		if err != nil {
+			return nil, err
+		}
+		for i, t := range o.Texts {
+			if t != "" {
+				known[o.Credential.Attributes[i].Value] = t
+			}
+		}
+	}
+	return known, nil
+}
+
+func intervalMeans(slot consent.Slot, known texts, in consent.Interval) string {
+	if slot.Type == consent.Text && in.Lo == in.Hi {
+		if t, ok := known[in.Lo]; ok {
+			return fmt.Sprintf("is exactly %q, as your credential says", t)
+		}
+		return fmt.Sprintf("is exactly another text (%016x) than your credentials say", in.Lo)
+	}
 	lo, hi := bound(slot, in.Lo), bound(slot, in.Hi)
 	if slot.Type == consent.Code && in.Lo != in.Hi {
 		if p := strings.TrimRight(hi, "/"); p != "" && p == lo {

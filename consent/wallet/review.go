@@ -96,7 +96,11 @@ func (w *Wallet) Review(ctx context.Context, l Ledger, r *consent.SignedRequest)
 		if schema, err = consent.DecodeSchema(q.Schema); err != nil {
 			return nil, err
 		}
-		v.Questions = questions(q, schema)
+		known, err := c.texts()
+		if err != nil {
+			return nil, err
+		}
+		v.Questions = questions(q, schema, known)
 	}
 	v.warn(q, schema, live, c.history, w.now())
 	return v, nil
@@ -115,18 +119,18 @@ func ruleMeans(q *consent.Request) string {
 	return "Whoever asks cannot recognise you again."
 }
 
-func questions(q *consent.Request, s *consent.Schema) (out []Question) {
+func questions(q *consent.Request, s *consent.Schema, known texts) (out []Question) {
 	for i, r := range q.Ranges {
 		if unusedRange(r.Range) {
 			continue
 		}
-		out = append(out, Question{r.Label, rangeMeans(s, r.Range) + linked(q, i-1)})
+		out = append(out, Question{r.Label, rangeMeans(s, known, r.Range) + linked(q, i-1)})
 	}
 	for i, t := range q.Sets {
 		if unusedSet(t.Mask, t.Set.Intervals) {
 			continue
 		}
-		out = append(out, Question{t.Label, setMeans(s, t.Mask, t.Set) + linked(q, q.Circuit.Ranges()-1+i)})
+		out = append(out, Question{t.Label, setMeans(s, known, t.Mask, t.Set) + linked(q, q.Circuit.Ranges()-1+i)})
 	}
 	return out
 }

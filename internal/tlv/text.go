@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// Printable reports whether s may stand in a text field.
+func Printable(s string) bool { return textFault(s) == "" }
+
 // textFault says why s may not stand in a text field. Control and formatting
 // characters are refused because texts are shown to patients before they
 // decide: a right-to-left override could make a request read as another one.
