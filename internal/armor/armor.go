@@ -74,6 +74,9 @@ func Decode(kind string, file []byte, max int) ([]byte, error) {
 	if err != nil {
 		return nil, &Error{kind, 0, "the text between the marks is not base64"}
 	}
+	if len(message) == 0 {
+		return nil, &Error{kind, 2, "there is nothing between the marks"}
+	}
 	if len(message) > max {
 		return nil, &Error{kind, 0, fmt.Sprintf("%d bytes, at most %d are allowed", len(message), max)}
 	}

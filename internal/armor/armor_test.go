@@ -46,6 +46,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"a space in a line":  {strings.Replace(text, "AAAA", "AA A", 1), 0, "not base64"},
 		"short middle line":  {strings.Replace(text, "AAAA\n", "\n", 1), 2, "64 base64 characters"},
 		"blank middle line":  {strings.Replace(text, "\n", "\n\n", 1), 2, "64 base64 characters"},
+		"nothing inside":     {"-----BEGIN ZKCONSENT SEALED-----\n-----END ZKCONSENT SEALED-----\n", 2, "nothing between"},
 		"larger than max":    {string(armor.Encode("sealed", message(1001))), 0, "at most 1000"},
 		"far larger":         {strings.Repeat("A", 10_000), 0, "more than such a file can have"},
 	} {
