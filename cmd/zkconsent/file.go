@@ -1,13 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/zkconsent/zkconsent/internal/armor"
+	"github.com/zkconsent/zkconsent/internal/durable"
 )
 
 // readMessage reads a file from another party: armored or raw, "-" for
@@ -57,23 +57,9 @@ func (a *app) writeMessage(kind, path string, message []byte) error {
 }
 
 // writeFile replaces a file as a whole or not at all.
-func writeFile(path string, b []byte, mode os.FileMode) (err error) {
+func writeFile(path string, b []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return durable.ReplaceBytes(path, mode, b)
 }

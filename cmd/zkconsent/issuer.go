@@ -20,7 +20,7 @@ const issuerFile = "issuer.db"
 
 func (a *app) issuerVerb() *cobra.Command {
 	c := &cobra.Command{Use: "issuer", Short: "Enrol people, issue and revoke credentials"}
-	c.AddCommand(a.issuerInitVerb(), a.issuerEnrolRequestVerb(), a.issuerEnrolVerb(), a.issuerIssueVerb(), a.issuerListVerb(), a.issuerRevokeVerb())
+	c.AddCommand(a.issuerInitVerb(), a.issuerEnrolRequestVerb(), a.issuerEnrolVerb(), a.issuerIssueVerb(), a.issuerOfferVerb(), a.issuerDeliveredVerb(), a.issuerListVerb(), a.issuerRevokeVerb())
 	return c
 }
 
@@ -233,6 +233,60 @@ func (a *app) attributes(schema, patient, coverage string, conditions, observati
 		return nil, misuse("--schema %s: unknown; there are %s", schema, strings.Join(names, ", "))
 	}
 	return fhir.Clinical(s, r, o)
+}
+
+func (a *app) issuerOfferVerb() *cobra.Command {
+	var id int64
+	var out string
+	c := &cobra.Command{
+		Use:   "offer --id NUMBER --out FILE",
+		Short: "Write a credential's offer again, until it was delivered",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withIssuer(c.Context(), func(i *issuer.Issuer, _ *session) error {
+				if err := i.Resume(c.Context()); err != nil {
+					return err
+				}
+				offer, err := i.Offer(c.Context(), issuer.ID(id))
+				if err != nil {
+					return err
+				}
+				if err := a.writeMessage("offer", out, offer.Encode()); err != nil {
+					return err
+				}
+				return a.emit(map[string]any{"id": id, "offer": out}, func(w io.Writer) {
+					fmt.Fprintf(w, "the offer is in %s, for the patient alone\n", out)
+				})
+			})
+		},
+	}
+	c.Flags().Int64Var(&id, "id", 0, "the credential's number, from: zkconsent issuer list")
+	c.Flags().StringVar(&out, "out", "", "file to write the offer to")
+	required(c, "id", "out")
+	return c
+}
+
+func (a *app) issuerDeliveredVerb() *cobra.Command {
+	var id int64
+	c := &cobra.Command{
+		Use:   "delivered --id NUMBER",
+		Short: "Erase a credential's values from the register, once the patient has them",
+		Long: `Erase the offer, and with it the attributes, from the register once the patient has
+accepted it. The register keeps what it takes to revoke. An offer that is lost after
+that cannot be written again: revoke the credential and issue a new one.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withIssuer(c.Context(), func(i *issuer.Issuer, _ *session) error {
+				if err := i.Delivered(c.Context(), issuer.ID(id)); err != nil {
+					return err
+				}
+				return a.emit(map[string]any{"id": id, "erased": true}, func(w io.Writer) {
+					fmt.Fprintf(w, "the values of credential %d are erased from the register\n", id)
+				})
+			})
+		},
+	}
+	c.Flags().Int64Var(&id, "id", 0, "the credential's number, from: zkconsent issuer list")
+	required(c, "id")
+	return c
 }
 
 func (a *app) issuerListVerb() *cobra.Command {

@@ -110,14 +110,23 @@ the proof. Whether the consent was withdrawn since is for "standing".`,
 }
 
 func (a *app) standingVerb() *cobra.Command {
-	return &cobra.Command{
+	var purge bool
+	c := &cobra.Command{
 		Use:   "standing",
 		Short: "List answers that are still relied on, and which were withdrawn",
 		Long: `List the accepted answers that this verifier still relies on and test each against
 the whole withdrawal log. Nobody needs to be asked for that, the patient least of
-all. Data behind a withdrawn answer must not be used any more.`,
+all. Data behind a withdrawn answer must not be used any more.
+
+With --purge, answers and requests past their end are deleted first: they must not be
+kept. Nullifiers that were spent once stay, or the same claim could be answered again.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withVerifier(c.Context(), func(v *verifier.Verifier, _ *session) error {
+				if purge {
+					if _, err := v.Purge(c.Context()); err != nil {
+						return err
+					}
+				}
 				list := []verifier.Standing{}
 				err := v.Standing(c.Context(), func(s verifier.Standing) error {
 					list = append(list, s)
@@ -141,4 +150,6 @@ all. Data behind a withdrawn answer must not be used any more.`,
 			})
 		},
 	}
+	c.Flags().BoolVar(&purge, "purge", false, "delete what is past its end first")
+	return c
 }

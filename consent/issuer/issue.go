@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -158,7 +159,9 @@ func (i *Issuer) offer(o *Order, p Person) (*consent.Offer, error) {
 // Offer returns the offer of a credential until it was delivered.
 func (i *Issuer) Offer(ctx context.Context, id ID) (*consent.Offer, error) {
 	var b []byte
-	if err := i.db.QueryRowContext(ctx, `SELECT offer FROM credentials WHERE id = ?`, id).Scan(&b); err != nil {
+	if err := i.db.QueryRowContext(ctx, `SELECT offer FROM credentials WHERE id = ?`, id).Scan(&b); errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrUnknownCredential
+	} else if err != nil {
 		return nil, fmt.Errorf("issuer: register: %w", err)
 	}
 	if len(b) == 0 {
@@ -167,13 +170,21 @@ func (i *Issuer) Offer(ctx context.Context, id ID) (*consent.Offer, error) {
 	return consent.DecodeOffer(b)
 }
 
+// ErrUnknownCredential reports a number under which no credential is on the
+// ledger.
+var ErrUnknownCredential = errors.New("issuer: no committed credential has this number")
+
 // ErrDelivered reports an offer that the register no longer has.
 var ErrDelivered = errors.New("issuer: the offer was delivered and erased; revoke the credential and issue a new one")
 
 // Delivered erases an offer, and with it the attributes, once its holder has it.
 func (i *Issuer) Delivered(ctx context.Context, id ID) error {
-	if _, err := i.db.ExecContext(ctx, `UPDATE credentials SET offer = NULL WHERE id = ? AND committed = 1`, id); err != nil {
+	r, err := i.db.ExecContext(ctx, `UPDATE credentials SET offer = NULL WHERE id = ? AND committed = 1`, id)
+	if err != nil {
 		return fmt.Errorf("issuer: register: %w", err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(ErrUnknownCredential, err)
 	}
 	return nil
 }

@@ -10,8 +10,6 @@ package signed
 
 import (
 	"crypto/ed25519"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/zkconsent/zkconsent/internal/field"
@@ -27,10 +25,6 @@ const (
 	Transaction  = "transaction"
 )
 
-// ErrSignature reports a signature that does not belong to this key, kind and
-// message.
-var ErrSignature = errors.New("signed: the signature does not match this key, kind and message")
-
 // Sign signs msg as a message of the given kind. A kind that is empty or holds
 // a zero byte is a programming error and panics, because the zero byte is what
 // ends the kind.
@@ -43,14 +37,6 @@ func Sign(key ed25519.PrivateKey, kind string, msg []byte) []byte {
 func Verify(key ed25519.PublicKey, kind string, msg, sig []byte) bool {
 	return len(key) == ed25519.PublicKeySize && len(sig) == Size &&
 		ed25519.Verify(key, input(kind, msg), sig)
-}
-
-// Check is [Verify] as an error: nil or one that wraps [ErrSignature].
-func Check(key ed25519.PublicKey, kind string, msg, sig []byte) error {
-	if !Verify(key, kind, msg, sig) {
-		return fmt.Errorf("%w (kind %q)", ErrSignature, kind)
-	}
-	return nil
 }
 
 func input(kind string, msg []byte) []byte {

@@ -51,7 +51,7 @@ func TestDevKeepsWholeKeysAndReplacesDamaged(t *testing.T) {
 	if err != nil || made() != 2 || repaired.Entries[0].ProvingKey == e.ProvingKey || !whole(dir, &repaired.Entries[0]) {
 		t.Fatalf("a damaged key was kept: %+v, %v", repaired, err)
 	}
-	left, err := filepath.Glob(filepath.Join(dir, "*", "*.tmp"))
+	left, err := filepath.Glob(filepath.Join(dir, "*", ".*"))
 	if err != nil || len(left) != 0 {
 		t.Fatalf("temporary files left: %v, %v", left, err)
 	}

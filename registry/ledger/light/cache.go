@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/durable"
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
 
@@ -46,10 +47,10 @@ func (c *cache) save(u *update) error {
 			return err
 		}
 	}
-	if err := replaceFile(c.directoryFile(), u.dirBytes); err != nil {
+	if err := durable.ReplaceBytes(c.directoryFile(), 0o600, u.dirBytes); err != nil {
 		return err
 	}
-	return replaceFile(c.headFile(), u.head.Encode())
+	return durable.ReplaceBytes(c.headFile(), 0o600, u.head.Encode())
 }
 
 func (c *cache) append(k journal.Kind, u *update) error {
@@ -96,26 +97,6 @@ func (c *cache) entries(k journal.Kind, n uint64) ([][]byte, error) {
 		size += 1 + int64(l)
 	}
 	return out, f.Truncate(size)
-}
-
-// replaceFile writes a file so that a crash leaves the old or the new one.
-func replaceFile(name string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // restore brings the client to where its cache stands. The head must verify;
