@@ -14,7 +14,7 @@ BIN := $(CACHE)/bin
 GO_FILES = find . \( -name .git -o -name .cache -o -name node_modules \) -prune -o -name '*.go' -print
 FUZZTIME ?= 20s
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full figures test-fhir fuzz demo clean
+.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full assurance figures test-fhir fuzz demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test: ## the short tests
 
 test-full: ## all tests, fuzz seeds included
 	go test -timeout 60m ./...
+
+assurance: ## what the circuits' soundness rests on, in figures; prints the table of docs/assurance.md, fails where one falls short
+	@go run ./internal/assurance/run -out $(CACHE)/assurance
 
 test-fhir: ## the FHIR compiler's tests and HL7's official examples (fetched once, 19 MB)
 	examples=$$(consent/fhir/fetch-examples.sh) && \
