@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/proof"
 )
 
@@ -18,7 +19,7 @@ func OpenKeys(dir string, m *manifest.Manifest) (Keys, error) {
 		if e.Public > 1<<10 {
 			return nil, fmt.Errorf("verifier: %s announces %d public inputs", e.Circuit, e.Public)
 		}
-		k, err := proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), e.VerifyingKey, int(e.Public))
+		k, err := proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), consent.CircuitID(e.Circuit).Scheme(), e.VerifyingKey, int(e.Public))
 		if err != nil {
 			return nil, fmt.Errorf("verifier: %s: %w", e.Circuit, err)
 		}

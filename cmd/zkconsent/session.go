@@ -231,7 +231,7 @@ func (a *app) verifyingKey(digest [32]byte) (*proof.VerifyingKey, error) {
 	}
 	for i := range m.Entries {
 		if e := &m.Entries[i]; [32]byte(e.Digest()) == digest {
-			return proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), e.VerifyingKey, int(e.Public))
+			return proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), consent.CircuitID(e.Circuit).Scheme(), e.VerifyingKey, int(e.Public))
 		}
 	}
 	return nil, fmt.Errorf("no keys in %s have the manifest that the ledger names, %x…", dir, digest[:8])
