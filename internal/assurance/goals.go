@@ -71,7 +71,11 @@ func reference() []Goal {
 	return slices.Concat(
 		each("reference", normal, "cases", AtLeast, 100_000),
 		each("reference", wide, "cases", AtLeast, 1_000),
-		[]Goal{one("reference", "disagreements", "", Exactly, 0)},
+		[]Goal{
+			one("reference", "plonk", "cases of each circuit", AtLeast, 1_000),
+			one("reference", "disagreements", "", Exactly, 0),
+			one("reference", "unseen mutants", "evaluators without one assertion", Exactly, 0),
+		},
 	)
 }
 

@@ -13,6 +13,8 @@ const (
 	frontend = gnark + "/frontend"
 	grpc     = "google.golang.org/grpc"
 	cometbft = "github.com/cometbft"
+
+	twistededwards = gnark + "-crypto/ecc/bn254/twistededwards"
 )
 
 // A rule says what the packages in and below some folders never reach,
@@ -41,6 +43,17 @@ var rules = []rule{
 	{
 		of:    []string{"circuits/manifest"},
 		never: []string{gnark, "circuits"}, but: []string{"circuits/manifest"},
+	},
+	{
+		// It is held against the circuits: what they share, it cannot see.
+		of:    []string{"circuits/reference"},
+		never: []string{gnark, "circuits", "consent", "internal/merkle", "internal/redsig", twistededwards}, but: []string{"circuits/reference"},
+	},
+	{
+		// Its values redact nothing.
+		of:     []string{"api", "circuits", "cmd", "consent", "internal", "prover", "registry", "verifier"},
+		except: []string{"circuits/reference"},
+		never:  []string{"circuits/reference"},
 	},
 	{
 		of:    []string{"registry"},
@@ -165,6 +178,11 @@ func TestBoundariesAreSeen(t *testing.T) {
 		"consent on gnark":              {[]file{imports("consent/a.go", frontend)}, 1},
 		"consent on gnark in a test":    {[]file{imports("consent/a_test.go", frontend)}, 0},
 		"through another package":       {[]file{imports("consent/a.go", module+"/internal/x"), imports("internal/x/x.go", grpc+"/codes")}, 1},
+		"reference on a gadget":         {[]file{imports("circuits/reference/a.go", module+"/circuits/gadget/rekey")}, 1},
+		"reference on the curve":        {[]file{imports("circuits/reference/a.go", twistededwards)}, 1},
+		"reference on records":          {[]file{imports("circuits/reference/a.go", module+"/internal/x"), imports("internal/x/x.go", module+"/consent")}, 1},
+		"reference on the hash":         {[]file{imports("circuits/reference/a.go", module+"/internal/poseidon", gnark+"-crypto/ecc/bn254/fr")}, 0},
+		"product on the reference":      {[]file{imports("prover/a.go", module+"/circuits/reference")}, 1},
 		"a prefix is not a folder":      {[]file{imports("consent/a.go", module+"/registryless")}, 0},
 		"verifier on the manifest":      {[]file{imports("verifier/a.go", module+"/circuits/manifest")}, 0},
 		"verifier on a circuit":         {[]file{imports("verifier/audit/a.go", module+"/circuits/gadget/rekey")}, 1},
