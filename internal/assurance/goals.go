@@ -85,7 +85,21 @@ func hints() []Goal { return nil }
 func binding() []Goal { return nil }
 
 // freeWires: the inputs determine every wire.
-func freeWires() []Goal { return nil }
+func freeWires() []Goal {
+	const part = "free wires"
+	var excepted []Goal
+	for _, c := range groth {
+		excepted = append(excepted, one(part, "excepted in "+c, "quotients of the complete addition law", Exactly, 252))
+	}
+	return slices.Concat(
+		each(part, groth, "free wires or inputs", Exactly, 0),
+		excepted,
+		[]Goal{
+			one(part, "in PLONK's form", "free wires or inputs", Exactly, 0),
+			one(part, "rank deficiency", "", Exactly, 0),
+		},
+	)
+}
 
 // bitFlips: damaged bytes are refused.
 func bitFlips() []Goal { return nil }
