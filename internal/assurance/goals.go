@@ -79,7 +79,14 @@ func reference() []Goal {
 func removal() []Goal { return nil }
 
 // hints: a prover who answers hints falsely gains nothing.
-func hints() []Goal { return nil }
+func hints() []Goal {
+	const part = "hints"
+	var accepted []Goal
+	for _, c := range groth {
+		accepted = append(accepted, one(part, "accepted in "+c, "", Exactly, 0))
+	}
+	return append(each(part, groth, "lies", AtLeast, 200), accepted...)
+}
 
 // binding: a proof serves the statement that it was made for, and no other.
 func binding() []Goal { return nil }
