@@ -33,7 +33,10 @@ type table func(t testing.TB) (attacks, controls []attack)
 
 // corpus is every table: false statements for all who try to prove one.
 func corpus() []table {
-	return []table{holderAttacks, consentAttacks, laneAttacks, orderAttacks, credentialAttacks, rangeAttacks, setAttacks, linkAttacks}
+	return []table{
+		holderAttacks, consentAttacks, laneAttacks, orderAttacks, credentialAttacks, rangeAttacks, setAttacks, linkAttacks,
+		predicateAttacks, positionAttacks,
+	}
 }
 
 // play expects every attack to fail and every control to pass.

@@ -76,7 +76,15 @@ func reference() []Goal {
 }
 
 // removal: without any one of its assertions a circuit fails a named test.
-func removal() []Goal { return nil }
+func removal() []Goal {
+	return []Goal{
+		one("removal", "assertions", "left out one at a time", AtLeast, 64),
+		one("removal", "wirings", "about something else", AtLeast, 232),
+		one("removal", "survivors", "", Exactly, 0),
+		one("removal", "instances", "assertions of loops, each left out alone", AtLeast, 100),
+		one("removal", "instances that survive", "", Exactly, 0),
+	}
+}
 
 // hints: a prover who answers hints falsely gains nothing.
 func hints() []Goal {
