@@ -284,7 +284,7 @@ func (r *trial) all(t *testing.T) {
 				r.try(t, a.name, w, &liar{lie: &lies[lie], call: all, rng: rng})
 			}
 			for _, call := range some(n, 1, n) {
-				for _, lie := range some(len(lies), 1, 2) {
+				for _, lie := range some(len(lies), 1, 3) {
 					r.try(t, a.name, w, &liar{lie: &lies[lie], call: call, rng: rng})
 				}
 			}

@@ -2,6 +2,7 @@ package circuits_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
@@ -144,7 +145,7 @@ type tree struct {
 }
 
 // trees are all paths but those of a claim's two records, which end in one
-// root: their circuits' parts are those of consent and eligibility.
+// root.
 func trees() []tree {
 	record := func(a frontend.Circuit) *frontend.Variable {
 		if a, ok := a.(*circuits.Consent); ok {
@@ -204,36 +205,47 @@ func trees() []tree {
 	return out
 }
 
-// climb is the root that the circuit would compute if the position's bits of
-// one level were any numbers: the children are then sums of the node and its
-// siblings, and none of them need be the node.
-func climb(leaf fr.Element, p merkle.Path, level, bit int, value uint64) fr.Element {
+// position is the bits of a node's place in one level of a path, of which one
+// may be any number.
+func position(p merkle.Path, level, forged, bit int, value uint64) (b [2]fr.Element) {
+	b[0].SetUint64(p.Index >> (2 * level) & 1)
+	b[1].SetUint64(p.Index >> (2*level + 1) & 1)
+	if level == forged {
+		b[bit].SetUint64(value)
+	}
+	return b
+}
+
+// children are what the circuit puts in order, whatever the numbers in the
+// place of bits: sums of the node and its siblings, of which none need be the
+// node.
+func children(node fr.Element, s [3]fr.Element, b [2]fr.Element) (c [4]fr.Element) {
+	var is0, is1, is3 fr.Element
+	is3.Mul(&b[0], &b[1])
+	is1.Sub(&b[0], &is3)
+	one := fr.One()
+	is0.Add(&one, &is3)
+	is0.Sub(&is0, &b[0]).Sub(&is0, &b[1])
+	// sum is x + k·(y − z).
+	sum := func(x, k, y, z fr.Element) fr.Element {
+		y.Sub(&y, &z)
+		y.Mul(&y, &k)
+		return *x.Add(&x, &y)
+	}
+	c[0] = sum(s[0], is0, node, s[0])
+	c[3] = sum(s[2], is3, node, s[2])
+	c[1] = sum(sum(s[1], is0, s[0], s[1]), is1, node, s[1])
+	c[2] = node
+	c[2].Add(&c[2], &s[0]).Add(&c[2], &s[1]).Add(&c[2], &s[2]).Sub(&c[2], &c[0]).Sub(&c[2], &c[1]).Sub(&c[2], &c[3])
+	return c
+}
+
+// climb is the node that the circuit computes above the first levels of a path.
+func climb(leaf fr.Element, p merkle.Path, levels, forged, bit int, value uint64) fr.Element {
 	node := leaf
-	for i, s := range p.Siblings {
-		var b [2]fr.Element
-		b[0].SetUint64(p.Index >> (2 * i) & 1)
-		b[1].SetUint64(p.Index >> (2*i + 1) & 1)
-		if i == level {
-			b[bit].SetUint64(value)
-		}
-		var is0, is1, is3 fr.Element
-		is3.Mul(&b[0], &b[1])
-		is1.Sub(&b[0], &is3)
-		one := fr.One()
-		is0.Add(&one, &is3)
-		is0.Sub(&is0, &b[0]).Sub(&is0, &b[1])
-		// sum is x + k·(y − z).
-		sum := func(x, k, y, z fr.Element) fr.Element {
-			y.Sub(&y, &z)
-			y.Mul(&y, &k)
-			return *x.Add(&x, &y)
-		}
-		c0 := sum(s[0], is0, node, s[0])
-		c3 := sum(s[2], is3, node, s[2])
-		c1 := sum(sum(s[1], is0, s[0], s[1]), is1, node, s[1])
-		c2 := node
-		c2.Add(&c2, &s[0]).Add(&c2, &s[1]).Add(&c2, &s[2]).Sub(&c2, &c0).Sub(&c2, &c1).Sub(&c2, &c3)
-		node = poseidon.Node(c0, c1, c2, c3)
+	for i, s := range p.Siblings[:levels] {
+		c := children(node, s, position(p, i, forged, bit, value))
+		node = poseidon.Node(c[0], c[1], c[2], c[3])
 	}
 	return node
 }
@@ -242,13 +254,13 @@ func TestAttack_EveryPosition(t *testing.T) { play(t, positionAttacks) }
 
 // A record that was never registered would pass under a root whose tree holds
 // sums of it and of others.
-func positionAttacks(testing.TB) (attacks, controls []attack) {
+func positionAttacks(t testing.TB) (attacks, controls []attack) {
 	for _, tree := range trees() {
 		at := func(level, bit int, value uint64) func(*circuittest.Case, frontend.Circuit) {
 			return func(c *circuittest.Case, a frontend.Circuit) {
 				leaf, p := tree.end(c)
 				tree.path(a).Positions[level][bit] = value
-				*tree.root(a) = climb(leaf, p, level, bit, value)
+				*tree.root(a) = climb(leaf, p, tree.depth, level, bit, value)
 			}
 		}
 		for level := range tree.depth {
@@ -258,5 +270,63 @@ func positionAttacks(testing.TB) (attacks, controls []attack) {
 			}
 		}
 	}
+	on := []consent.CircuitID{consent.ClaimWide}
+	for _, record := range []string{"consent", "credential"} {
+		for level := range circuits.RecordDepth {
+			for bit := range 2 {
+				attacks = append(attacks, attack{
+					name: fmt.Sprintf("a claim's %s: bit %d of level %d is 2", record, bit, level),
+					on:   on, after: apart, raw: inClaim(t, record == "credential", level, bit),
+				})
+			}
+		}
+	}
 	return attacks, controls
+}
+
+const top = circuits.RecordDepth - 1
+
+// apart registers a claim's records anew until they are under different
+// children of the root.
+func apart(c *circuittest.Case) {
+	for c.Witness.Consent.Path.Index>>(2*top) == c.Witness.Credential.Path.Index>>(2*top) {
+		c.Seal()
+	}
+}
+
+// inClaim forges the path of one of a claim's records, and gives the other one
+// a path to the same root.
+func inClaim(t testing.TB, credential bool, level, bit int) func(*circuittest.Case, frontend.Circuit) {
+	return func(c *circuittest.Case, circuit frontend.Circuit) {
+		a := circuit.(*circuits.Claim)
+		r, o := c.Witness.Consent, c.Witness.Credential
+		leaf, p, path := consent.Leaf(consent.KindConsent, r.Authority, r.Opening.Commitment(), r.Lock), r.Path, &a.Record.Path
+		otherLeaf, otherP, other := consent.Leaf(consent.KindCredential, o.Authority, o.Opening.Commitment(), o.Lock), o.Path, &a.Credential.Path
+		if credential {
+			leaf, p, path, otherLeaf, otherP, other = otherLeaf, otherP, other, leaf, p, path
+		}
+		node, beside := climb(leaf, p, top, level, bit, 2), climb(otherLeaf, otherP, top, -1, 0, 0)
+		for _, kept := range []int{-1, 0, 2} {
+			s := p.Siblings[top]
+			if kept >= 0 {
+				s[kept] = beside
+			}
+			c := children(node, s, position(p, top, level, bit, 2))
+			at := slices.Index(c[:], beside)
+			if at < 0 {
+				continue
+			}
+			path.Positions[level][bit] = 2
+			for k := range s {
+				path.Siblings[top][k] = s[k]
+			}
+			other.Positions[top] = [2]frontend.Variable{at & 1, at >> 1}
+			for k, v := range slices.Delete(slices.Clone(c[:]), at, at+1) {
+				other.Siblings[top][k] = v
+			}
+			a.Root = poseidon.Node(c[0], c[1], c[2], c[3])
+			return
+		}
+		t.Error("the other record has no place under the root")
+	}
 }

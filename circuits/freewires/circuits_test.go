@@ -2,6 +2,7 @@ package freewires_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,9 @@ func TestAssurance_FreeWires(t *testing.T) {
 	}
 	plonkFree := 0
 	for _, id := range consent.Circuits() {
+		if !strings.HasSuffix(string(id), "/groth16") {
+			continue // the same circuits in PLONK's form are below
+		}
 		s, err := circuits.Compile(id)
 		if err != nil {
 			t.Fatal(err)
