@@ -58,7 +58,7 @@ var assertion = regexp.MustCompile(`^([Aa]ssert|bind$)`)
 
 // variables says which arguments of a call are wires that a change can put
 // something else for. Calls of a function that asserts or hashes and is not
-// here fail the test: see TestEverySiteIsKnown.
+// here fail the test.
 var variables = map[string][]int{
 	"AssertIsEqual": nil, "AssertIsBoolean": nil, "AssertIsDifferent": nil, "AssertIsOnCurve": nil,
 	"AssertAtMost": {1, 2}, "AssertWithin": {1, 2, 3}, "AssertSubset": {1, 2}, "AssertLink": {1, 2, 3, 4},
