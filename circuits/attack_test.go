@@ -23,42 +23,47 @@ type attack struct {
 // Each id stands for its circuit under every scheme.
 var (
 	everywhere    = consent.CircuitsOf(consent.Groth16)
-	withConsent   = []consent.CircuitID{consent.ConsentOnly, consent.Claim}
-	withAttribute = []consent.CircuitID{consent.Eligibility, consent.Claim}
+	withConsent   = []consent.CircuitID{consent.ConsentOnly, consent.Claim, consent.ClaimWide}
+	withAttribute = []consent.CircuitID{consent.Eligibility, consent.Claim, consent.EligibilityWide, consent.ClaimWide}
 	withTwoSets   = []consent.CircuitID{consent.EligibilityWide, consent.ClaimWide}
 )
 
-// run expects every attack to fail, under every scheme.
-func run(t *testing.T, attacks []attack) {
+// A table makes attacks, and the controls that show that each of them fails
+// for its own reason: true statements at the very bounds.
+type table func(t testing.TB) (attacks, controls []attack)
+
+// corpus is every table: false statements for all who try to prove one.
+func corpus() []table {
+	return []table{
+		holderAttacks, consentAttacks, laneAttacks, orderAttacks, credentialAttacks, rangeAttacks, setAttacks, linkAttacks,
+		predicateAttacks, positionAttacks,
+	}
+}
+
+// play expects every attack to fail and every control to pass.
+func play(t *testing.T, of table) {
 	t.Helper()
-	for i, a := range attacks {
-		for _, id := range underEachScheme(a.on) {
-			t.Run(a.name+"/"+string(id), func(t *testing.T) {
-				if played(t, a, id, uint64(1000+i)) {
-					t.Fatal("the circuit is satisfied")
-				}
-			})
+	attacks, controls := of(t)
+	for _, kind := range []struct {
+		cases []attack
+		seed  uint64
+		want  bool
+	}{{attacks, 1000, false}, {controls, 2000, true}} {
+		for i, a := range kind.cases {
+			for _, id := range a.everyScheme() {
+				t.Run(a.name+"/"+string(id), func(t *testing.T) {
+					if got := solves(t, id, staged(t, a, id, kind.seed+uint64(i))); got != kind.want {
+						t.Fatalf("the circuit is satisfied: %v", got)
+					}
+				})
+			}
 		}
 	}
 }
 
-// allow expects the circuit to be satisfied under every scheme: the controls
-// of the attacks, at the very bounds.
-func allow(t *testing.T, controls []attack) {
-	t.Helper()
-	for i, a := range controls {
-		for _, id := range underEachScheme(a.on) {
-			t.Run(a.name+"/"+string(id), func(t *testing.T) {
-				if !played(t, a, id, uint64(2000+i)) {
-					t.Fatal("the circuit is not satisfied")
-				}
-			})
-		}
-	}
-}
-
-func underEachScheme(circuits []consent.CircuitID) (ids []consent.CircuitID) {
-	for _, id := range circuits {
+// everyScheme lists the circuits that an attack is on, under each scheme.
+func (a *attack) everyScheme() (ids []consent.CircuitID) {
+	for _, id := range a.on {
 		for _, s := range consent.Schemes() {
 			ids = append(ids, id.Under(s))
 		}
@@ -66,7 +71,8 @@ func underEachScheme(circuits []consent.CircuitID) (ids []consent.CircuitID) {
 	return ids
 }
 
-func played(t *testing.T, a attack, id consent.CircuitID, seed uint64) bool {
+// staged returns the wires' values of an attack.
+func staged(t testing.TB, a attack, id consent.CircuitID, seed uint64) frontend.Circuit {
 	t.Helper()
 	c := circuittest.New(t, id, seed)
 	if a.before != nil {
@@ -80,5 +86,5 @@ func played(t *testing.T, a attack, id consent.CircuitID, seed uint64) bool {
 	if a.raw != nil {
 		a.raw(c, assigned)
 	}
-	return solves(t, id, assigned)
+	return assigned
 }

@@ -46,8 +46,10 @@ func beyond(v uint64) fr.Element {
 	return *e.Add(&e, &bit)
 }
 
-func TestAttack_Consent(t *testing.T) {
-	run(t, []attack{
+func TestAttack_Consent(t *testing.T) { play(t, consentAttacks) }
+
+func consentAttacks(testing.TB) (attacks, controls []attack) {
+	attacks = []attack{
 		{name: "another grantee", on: withConsent, after: func(c *circuittest.Case) { c.Statement.Grantee = c.Element() }},
 		{name: "another policy", on: withConsent, after: func(c *circuittest.Case) { c.Statement.Policy = c.Element() }},
 		{name: "another source", on: withConsent, after: func(c *circuittest.Case) { c.Witness.Consent.Opening.Source = c.Element() }},
@@ -126,8 +128,8 @@ func TestAttack_Consent(t *testing.T) {
 			r.Trust.Index >>= 2
 			c.Statement.Root = r.Path.Root(consent.Leaf(consent.KindConsent, r.Authority, r.Opening.Commitment(), r.Lock))
 		}},
-	})
-	allow(t, []attack{
+	}
+	controls = []attack{
 		{name: "touching every bound", on: withConsent, before: func(c *circuittest.Case) {
 			s, o := &c.Statement, terms(c)
 			s.Until = s.Now
@@ -147,13 +149,16 @@ func TestAttack_Consent(t *testing.T) {
 		{name: "no restrictions, none accepted", on: withConsent, before: func(c *circuittest.Case) {
 			c.Statement.Accepted, terms(c).Restrictions = 0, 0
 		}},
-	})
+	}
+	return attacks, controls
 }
 
 // Masks that a wallet hashed as numbers above 64 bits do not alias into the
 // masks that were asked.
-func TestAttack_LaneAlias(t *testing.T) {
-	run(t, []attack{
+func TestAttack_LaneAlias(t *testing.T) { play(t, laneAttacks) }
+
+func laneAttacks(testing.TB) (attacks, controls []attack) {
+	attacks = []attack{
 		{name: "purposes above 64 bits", on: withConsent, before: func(c *circuittest.Case) {
 			wideLanes(c, beyond(uint64(terms(c).Purposes)), field.Uint(uint64(terms(c).Categories)))
 		}, raw: func(c *circuittest.Case, a frontend.Circuit) {
@@ -167,12 +172,13 @@ func TestAttack_LaneAlias(t *testing.T) {
 		{name: "purposes r - 1", on: withConsent, before: func(c *circuittest.Case) {
 			wideLanes(c, minusOne(), field.Uint(uint64(terms(c).Categories)))
 		}, raw: func(c *circuittest.Case, a frontend.Circuit) { recordOf(a).Purposes = minusOne() }},
-	})
-	allow(t, []attack{
+	}
+	controls = []attack{
 		{name: "the same lanes within 64 bits", on: withConsent, before: func(c *circuittest.Case) {
 			wideLanes(c, field.Uint(uint64(terms(c).Purposes)), field.Uint(uint64(terms(c).Categories)))
 		}},
-	})
+	}
+	return attacks, controls
 }
 
 func minusOne() (e fr.Element) {
@@ -180,9 +186,11 @@ func minusOne() (e fr.Element) {
 	return e
 }
 
+func TestAttack_UntilBeforeNow(t *testing.T) { play(t, orderAttacks) }
+
 // until before now, where both records would allow both.
-func TestAttack_UntilBeforeNow(t *testing.T) {
-	run(t, []attack{{name: "until before now", on: everywhere[1:], before: func(c *circuittest.Case) {
+func orderAttacks(testing.TB) (attacks, controls []attack) {
+	return []attack{{name: "until before now", on: everywhere[1:], before: func(c *circuittest.Case) {
 		c.Statement.Until = c.Statement.Now - 1
-	}}})
+	}}}, nil
 }

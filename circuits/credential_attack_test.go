@@ -71,8 +71,10 @@ func choose(at map[int]int) func(c *circuittest.Case, a frontend.Circuit) {
 	}
 }
 
-func TestAttack_Credential(t *testing.T) {
-	run(t, []attack{
+func TestAttack_Credential(t *testing.T) { play(t, credentialAttacks) }
+
+func credentialAttacks(testing.TB) (attacks, controls []attack) {
+	attacks = []attack{
 		{name: "another schema", on: withAttribute, after: func(c *circuittest.Case) { c.Statement.Schema = c.Element() }},
 		{name: "another salt", on: withAttribute, after: func(c *circuittest.Case) { c.Witness.Credential.Opening.Salt = c.Element() }},
 		{name: "another lock", on: withAttribute, after: func(c *circuittest.Case) { c.Witness.Credential.Lock = c.Element() }},
@@ -124,11 +126,14 @@ func TestAttack_Credential(t *testing.T) {
 				return consent.Leaf(kind, r.Authority, r.Opening.Commitment(), r.Lock)
 			}
 		}},
-	})
+	}
+	return attacks, controls
 }
 
-func TestAttack_Range(t *testing.T) {
-	run(t, []attack{
+func TestAttack_Range(t *testing.T) { play(t, rangeAttacks) }
+
+func rangeAttacks(testing.TB) (attacks, controls []attack) {
+	attacks = []attack{
 		{name: "below lo", on: withAttribute, before: value(6, 7, 9)},
 		{name: "above hi", on: withAttribute, before: value(10, 7, 9)},
 		{name: "below lo at 2^63", on: withAttribute, before: value(1<<63-1, 1<<63, 1<<64-1)},
@@ -164,8 +169,8 @@ func TestAttack_Range(t *testing.T) {
 				a.Ranges[2].Mask = 1<<consent.Slots + 1
 			}
 		}},
-	})
-	allow(t, []attack{
+	}
+	controls = []attack{
 		{name: "0 in [0, 0]", on: withAttribute, before: value(0, 0, 0)},
 		{name: "2^63 in [2^63, 2^63]", on: withAttribute, before: value(1<<63, 1<<63, 1<<63)},
 		{name: "2^64 - 1 in [2^64 - 1, 2^64 - 1]", on: withAttribute, before: value(1<<64-1, 1<<64-1, 1<<64-1)},
@@ -180,7 +185,8 @@ func TestAttack_Range(t *testing.T) {
 			c.Statement.Ranges[2] = consent.Range{Mask: 1 << 10, Lo: 5, Hi: 5}
 			c.Witness.Credential.Ranges[2] = 10
 		})},
-	})
+	}
+	return attacks, controls
 }
 
 // rawAttribute registers a credential whose slot 1 holds any field element:
@@ -207,12 +213,13 @@ func putRaw(v fr.Element) func(c *circuittest.Case, a frontend.Circuit) {
 	return func(_ *circuittest.Case, a frontend.Circuit) { credentialOf(a).Attributes[1] = v }
 }
 
-func TestAttack_Set(t *testing.T) {
+func TestAttack_Set(t *testing.T) { play(t, setAttacks) }
+
+func setAttacks(testing.TB) (attacks, controls []attack) {
 	// second makes the attack on the wide profile's second set.
 	inSet := func(i int, change func(c *circuittest.Case, s *consent.SetWitness)) func(c *circuittest.Case) {
 		return then(func(c *circuittest.Case) { change(c, &c.Witness.Credential.Sets[i]) })
 	}
-	var attacks []attack
 	for i, on := range [][]consent.CircuitID{withAttribute, withTwoSets} {
 		set := []string{"set 0: ", "set 1: "}[i]
 		attacks = append(attacks,
@@ -246,16 +253,18 @@ func TestAttack_Set(t *testing.T) {
 			}},
 		)
 	}
-	run(t, attacks)
-	allow(t, []attack{
+	controls = []attack{
 		{name: "the interval's ends", on: withTwoSets, before: then(func(c *circuittest.Case) {
 			c.Witness.Credential.Sets[0].Interval = consent.Interval{Lo: 5, Hi: 9}
 			c.Witness.Credential.Sets[1].Interval = consent.Interval{Lo: 1, Hi: 5}
 		})},
-	})
+	}
+	return attacks, controls
 }
 
-func TestAttack_MixedSlots(t *testing.T) {
+func TestAttack_MixedSlots(t *testing.T) { play(t, linkAttacks) }
+
+func linkAttacks(testing.TB) (attacks, controls []attack) {
 	// linked ties predicate i (of ranges 1 to 3) to range 0 at a distance, and
 	// chooses slots.
 	linked := func(i, distance, first, slot int) func(c *circuittest.Case) {
@@ -274,7 +283,7 @@ func TestAttack_MixedSlots(t *testing.T) {
 			}
 		}
 	}
-	run(t, []attack{
+	attacks = []attack{
 		{name: "range 1, one slot too far", on: withAttribute, before: linked(1, 1, 2, 4)},
 		{name: "range 2, one slot too near", on: withAttribute, before: linked(2, 3, 2, 4)},
 		{name: "range 3, the other direction", on: withAttribute, before: linked(3, -2, 2, 4)},
@@ -282,8 +291,8 @@ func TestAttack_MixedSlots(t *testing.T) {
 		// Slots agree; the flag alone is wrong.
 		{name: "a flag of 2", on: withAttribute, before: plain, raw: flag(2)},
 		{name: "a flag of -1", on: withAttribute, before: plain, raw: flag(-1)},
-	})
-	allow(t, []attack{
+	}
+	controls = []attack{
 		{name: "the largest distance", on: withAttribute, before: linked(1, 10, 0, 10)},
 		{name: "the smallest distance", on: withAttribute, before: linked(2, -10, 10, 0)},
 		{name: "the same slot", on: withAttribute, before: linked(3, 0, 4, 4)},
@@ -291,5 +300,6 @@ func TestAttack_MixedSlots(t *testing.T) {
 		{name: "no link", on: withAttribute, before: then(func(c *circuittest.Case) {
 			c.Witness.Credential.Ranges = []int{1, 3, 5, 7}
 		})},
-	})
+	}
+	return attacks, controls
 }

@@ -26,8 +26,10 @@ func keysOf(a frontend.Circuit) *circuits.HolderPart {
 	panic("unknown circuit")
 }
 
-func TestAttack_Holder(t *testing.T) {
-	run(t, []attack{
+func TestAttack_Holder(t *testing.T) { play(t, holderAttacks) }
+
+func holderAttacks(t testing.TB) (attacks, controls []attack) {
+	attacks = []attack{
 		{name: "another alpha", on: everywhere, after: func(c *circuittest.Case) { c.Witness.Holder.Alpha[31] ^= 1 }},
 		{name: "another rk.x", on: everywhere, after: func(c *circuittest.Case) { c.Statement.RkX = c.Element() }},
 		{name: "another rk.y", on: everywhere, after: func(c *circuittest.Case) { c.Statement.RkY = c.Element() }},
@@ -53,6 +55,20 @@ func TestAttack_Holder(t *testing.T) {
 			alpha := new(big.Int).SetBytes(c.Witness.Holder.Alpha[:])
 			keysOf(a).Alpha = alpha.Add(alpha, new(big.Int).Lsh(&curve.Order, 2))
 		}},
+		// The bits of 2 are not "2 and then zeros". A prover service that could say so
+		// would choose the point that it adds to the patient's key, and so know the
+		// secret of the sum: it could present as the patient, with its own signature.
+		{name: "alpha's lowest bit is 2", on: everywhere, after: func(c *circuittest.Case) {
+			h := &c.Witness.Holder
+			h.Alpha = [32]byte{31: 2}
+			rk := twistededwards.PointAffine{X: h.AkX, Y: h.AkY}
+			base := twistededwards.GetEdwardsCurve().Base
+			one := fr.One()
+			base.X.Double(&base.X)
+			base.Y.Double(&base.Y).Sub(&base.Y, &one)
+			rk.Add(&rk, &base)
+			c.Statement.RkX, c.Statement.RkY = rk.X, rk.Y
+		}},
 		// Everything fits the off-curve point, down to the circuit's own
 		// sequence of additions, but for the curve's equation.
 		{name: "ak off the curve", on: everywhere, before: func(c *circuittest.Case) { c.Witness.Holder.AkX = c.Element() },
@@ -60,8 +76,8 @@ func TestAttack_Holder(t *testing.T) {
 				rk := windows(twistededwards.PointAffine{X: c.Witness.Holder.AkX, Y: c.Witness.Holder.AkY}, c.Witness.Holder.Alpha)
 				c.Statement.RkX, c.Statement.RkY = rk.X, rk.Y
 			}},
-	})
-	allow(t, []attack{
+	}
+	controls = []attack{
 		{name: "alpha 0", on: everywhere, before: func(c *circuittest.Case) { c.Witness.Holder.Alpha = [32]byte{} }},
 		{name: "alpha = order", on: everywhere, before: func(c *circuittest.Case) {
 			curve := twistededwards.GetEdwardsCurve()
@@ -80,7 +96,8 @@ func TestAttack_Holder(t *testing.T) {
 				t.Error("windows is not what the circuit computes")
 			}
 		}},
-	})
+	}
+	return attacks, controls
 }
 
 // windows adds as the circuit adds, two bits of alpha at a time: off the curve

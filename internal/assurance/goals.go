@@ -44,6 +44,11 @@ var (
 	normal = []string{"enrol/normal/groth16", "consent/normal/groth16", "eligibility/normal/groth16", "claim/normal/groth16"}
 	wide   = []string{"eligibility/wide/groth16", "claim/wide/groth16"}
 	groth  = append(append([]string{}, normal...), wide...)
+	sparse = []string{
+		"enrol/normal/plonk", "consent/normal/plonk", "eligibility/normal/plonk", "claim/normal/plonk",
+		"eligibility/wide/plonk", "claim/wide/plonk",
+	}
+	every = append(append([]string{}, groth...), sparse...)
 )
 
 // each is a goal for each of the circuits.
@@ -80,16 +85,45 @@ func reference() []Goal {
 }
 
 // removal: without any one of its assertions a circuit fails a named test.
-func removal() []Goal { return nil }
+func removal() []Goal {
+	return []Goal{
+		one("removal", "assertions", "left out one at a time", AtLeast, 64),
+		one("removal", "wirings", "about something else", AtLeast, 232),
+		one("removal", "survivors", "", Exactly, 0),
+		one("removal", "instances", "assertions of loops, each left out alone", AtLeast, 100),
+		one("removal", "instances that survive", "", Exactly, 0),
+	}
+}
 
 // hints: a prover who answers hints falsely gains nothing.
-func hints() []Goal { return nil }
+func hints() []Goal {
+	const part = "hints"
+	var accepted []Goal
+	for _, c := range every {
+		accepted = append(accepted, one(part, "accepted in "+c, "", Exactly, 0))
+	}
+	return append(each(part, every, "lies", AtLeast, 200), accepted...)
+}
 
 // binding: a proof serves the statement that it was made for, and no other.
 func binding() []Goal { return nil }
 
 // freeWires: the inputs determine every wire.
-func freeWires() []Goal { return nil }
+func freeWires() []Goal {
+	const part, why = "free wires", "quotients of the complete addition law"
+	var excepted []Goal
+	for _, c := range groth {
+		excepted = append(excepted, one(part, "excepted in "+c, why, Exactly, 252))
+	}
+	for _, c := range sparse {
+		excepted = append(excepted, one(part, "excepted in "+c, why, Exactly, 250))
+	}
+	return slices.Concat(
+		each(part, every, "free wires or inputs", Exactly, 0),
+		excepted,
+		[]Goal{one(part, "rank deficiency", "", Exactly, 0)},
+	)
+}
 
 // bitFlips: damaged bytes are refused.
 func bitFlips() []Goal { return nil }
