@@ -82,16 +82,57 @@ func removal() []Goal { return nil }
 func hints() []Goal { return nil }
 
 // binding: a proof serves the statement that it was made for, and no other.
-func binding() []Goal { return nil }
+func binding() []Goal {
+	var goals []Goal
+	for i, c := range groth {
+		n := []int{6, 17, 32, 40, 36, 44}[i] // public inputs
+		goals = append(goals, one("binding", c, "inputs and pairs of inputs", AtLeast, n+n*(n-1)/2))
+	}
+	return append(goals,
+		one("binding", "statement fields", "fields and pairs of fields", AtLeast, 3000),
+		one("binding", "command line", "inputs and pairs of inputs", AtLeast, 40+40*39/2),
+		one("binding", "accepted", "", Exactly, 0),
+		one("binding", "accepted as statement", "", Exactly, 0),
+		one("binding", "accepted by command line", "", Exactly, 0),
+	)
+}
 
 // freeWires: the inputs determine every wire.
 func freeWires() []Goal { return nil }
 
 // bitFlips: damaged bytes are refused.
-func bitFlips() []Goal { return nil }
+func bitFlips() []Goal {
+	const part = "bit flips"
+	var goals []Goal
+	for _, what := range []struct {
+		name string
+		bits int
+	}{
+		{"proof", 1024 * len(groth)},
+		{"key", 2 * 8 * (332*len(groth) + 32*(6+17+32+36+40+44))}, // under the old digest, and under its own
+		{"presentation", 2528 * 5},                                // of each circuit but enrol
+	} {
+		goals = append(goals,
+			one(part, what.name+" bits", "bits", AtLeast, what.bits),
+			one(part, what.name+" accepted", "", Exactly, 0),
+			one(part, what.name+" panics", "", Exactly, 0),
+			one(part, what.name+" bytes allocated", "bytes in one call", AtMost, 1<<20),
+			one(part, what.name+" forms refused by name", "forms", AtLeast, namedForms[what.name]),
+		)
+	}
+	return goals
+}
+
+// namedForms are how many malformed forms of each kind have a named reason.
+var namedForms = map[string]int{"proof": 20, "key": 40, "presentation": 20}
 
 // plain: no commitments, no banned calls.
-func plain() []Goal { return nil }
+func plain() []Goal {
+	return []Goal{
+		one("plain", "commitments", "", Exactly, 0),
+		one("plain", "banned calls", "", Exactly, 0),
+	}
+}
 
 // attacks: a test for each attack by name.
 func attacks() []Goal { return nil }
