@@ -110,7 +110,7 @@ func bitFlips() []Goal {
 	}{
 		{"proof", 1024 * len(groth), 28},
 		{"key", 2 * 8 * (332*len(groth) + 32*(6+17+32+36+40+44)), 92}, // under the old digest, and under its own
-		{"presentation", 2528 * 5, 20},                                // of each circuit but enrol
+		{"presentation", 2528 * 5, 38},                                // of each circuit but enrol
 	} {
 		goals = append(goals,
 			one(part, what.name+" bits", "bits", AtLeast, what.bits),
