@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,8 +66,8 @@ func specInputs(t *testing.T, circuit string, sets int) []string {
 	return names
 }
 
-// The compiled circuits have the public inputs of the specification's table,
-// by name and in order.
+// The compiled circuits and the statements of package consent have the public
+// inputs of the specification's table, by name and in order.
 func TestPublicInputsAreTheSpecifications(t *testing.T) {
 	for _, id := range consent.Circuits() {
 		compiled, err := Compile(id)
@@ -76,6 +77,9 @@ func TestPublicInputsAreTheSpecifications(t *testing.T) {
 		system := compiled.(*cs.R1CS) // the type of both schemes' systems
 		circuit, _, _ := strings.Cut(string(id), "/")
 		want := specInputs(t, circuit, id.Sets())
+		if names := id.PublicInputNames(); !slices.Equal(names, want) {
+			t.Errorf("%s: a statement's inputs are %q, in the specification %q", id, names, want)
+		}
 		got := system.Public
 		if id.Scheme() == consent.Groth16 {
 			got = got[1:] // the first is gnark's constant 1

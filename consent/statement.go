@@ -6,7 +6,6 @@ import (
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent/codes"
-	"github.com/zkconsent/zkconsent/internal/field"
 )
 
 // AllSlots is the mask of every attribute slot.
@@ -81,45 +80,27 @@ func (s *Statement) PublicInputs() ([]fr.Element, error) {
 			return nil, fmt.Errorf("statement: time %d is beyond 2^40", t)
 		}
 	}
-	if c.Enrols() {
-		return []fr.Element{s.Holder, s.Scope, s.Challenge, s.Nullifier, s.RkX, s.RkY}, nil
-	}
-	in := []fr.Element{s.Root, field.Uint(uint64(s.Now)), field.Uint(uint64(s.Until))}
-	if c.ProvesConsent() {
-		in = append(in, field.Uint(uint64(s.Purpose)), field.Uint(uint64(s.Accepted)), field.Uint(uint64(s.Categories)),
-			field.Uint(uint64(s.QFrom)), field.Uint(uint64(s.QTo)), s.Grantee, s.Policy)
-	}
-	in = append(in, s.TrustRoot)
-	if c.ProvesCredential() {
-		in = append(in, s.Schema)
-		for i, r := range s.Ranges {
-			if err := checkMask(r.Mask); err != nil {
-				return nil, fmt.Errorf("statement: range %d: %w", i, err)
-			}
-			in = append(in, field.Uint(uint64(r.Mask)), field.Uint(r.Lo), field.Uint(r.Hi))
-		}
-		for i, r := range s.Sets {
-			if err := checkMask(r.Mask); err != nil {
-				return nil, fmt.Errorf("statement: set %d: %w", i, err)
-			}
-			in = append(in, field.Uint(uint64(r.Mask)), r.Root)
-		}
-		for i, l := range s.Links {
-			if err := l.check(); err != nil {
-				return nil, fmt.Errorf("statement: link %d: %w", i, err)
-			}
-			on := fr.Element{}
-			if l.On {
-				on.SetOne()
-			}
-			in = append(in, on, field.Uint(uint64(l.Offset)))
+	for i, r := range s.Ranges {
+		if err := checkMask(r.Mask); err != nil {
+			return nil, fmt.Errorf("statement: range %d: %w", i, err)
 		}
 	}
-	in = append(in, s.Scope, s.Challenge, s.Nullifier)
-	if c.ProvesConsent() {
-		in = append(in, s.Watch)
+	for i, r := range s.Sets {
+		if err := checkMask(r.Mask); err != nil {
+			return nil, fmt.Errorf("statement: set %d: %w", i, err)
+		}
 	}
-	return append(in, s.RkX, s.RkY), nil
+	for i, l := range s.Links {
+		if err := l.check(); err != nil {
+			return nil, fmt.Errorf("statement: link %d: %w", i, err)
+		}
+	}
+	table := s.publicInputs()
+	in := make([]fr.Element, len(table))
+	for i := range table {
+		in[i] = table[i].value
+	}
+	return in, nil
 }
 
 func checkMask(m uint16) error {

@@ -58,10 +58,8 @@ type scheme interface {
 // reading the compiled system from disk would be, and shows that keys and
 // program speak of the same constraints.
 //
-// Each file's digest is compared with the manifest's before it is parsed. The
-// proving key's points are not checked to lie in their subgroups again: the
-// digest says that they are the bytes that setup wrote, and a wrong key could
-// at worst make proofs that fail the check before they leave.
+// Each file's digest is compared with the manifest's before it is parsed, since
+// gnark's reader trusts the lengths that a proving key announces.
 func loadKeys(dir string, e *manifest.Entry) (*keys, error) {
 	id := consent.CircuitID(e.Circuit)
 	fail := func(file string, err error) (*keys, error) { return nil, &KeyError{id, file, err} }
@@ -133,7 +131,7 @@ func readPinned(path string, digest manifest.Digest) ([]byte, error) {
 // loadGroth16 reads a proving key in raw form, whose digest was compared.
 func loadGroth16(system *cs.R1CS, b []byte) (*groth16Keys, error) {
 	pk := new(groth16.ProvingKey)
-	if n, err := pk.UnsafeReadFrom(bytes.NewReader(b)); err != nil || n != int64(len(b)) {
+	if n, err := pk.ReadFrom(bytes.NewReader(b)); err != nil || n != int64(len(b)) {
 		return nil, ErrFormat
 	}
 	if !fits(pk, system) {

@@ -298,6 +298,35 @@ func TestAttack_ConcurrentSameNullifier(t *testing.T) {
 	}
 }
 
+// overtaking is a store in which another call is done between this one's look
+// for an answer and its look for the nullifier.
+type overtaking struct {
+	verifier.Store
+	meanwhile func()
+}
+
+func (o *overtaking) Answer(ctx context.Context, id [16]byte) (verifier.Answer, error) {
+	a, err := o.Store.Answer(ctx, id)
+	if f := o.meanwhile; f != nil {
+		o.meanwhile = nil
+		f()
+	}
+	return a, err
+}
+
+func TestSameBytesTwiceAtOnceGetOneVerdict(t *testing.T) {
+	w := newWorld(t)
+	p := w.newPatient(w.issuer)
+	w.closeEpoch()
+	v, s := w.verifierOf(w.insurer)
+	first, other := p.present(w.ask(v, consent.Claim, consent.Once)), p.present(w.ask(v, consent.Claim, consent.Once))
+	o := &overtaking{Store: s, meanwhile: func() { verify(t, v, first, "") }}
+	late := w.verifierWith(w.insurer, o)
+	verify(t, late, first, "")
+	o.meanwhile = func() { verify(t, v, first, "") }
+	verify(t, late, other, verifier.NullifierSpent)
+}
+
 func TestStoreFailureIsNoVerdict(t *testing.T) {
 	w := newWorld(t)
 	p := w.newPatient(w.issuer)

@@ -110,7 +110,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 			return verdict, fmt.Errorf("verifier: looking for the nullifier: %w", err)
 		}
 		if spent {
-			return deny(NullifierSpent)
+			return v.spentBy(ctx, verdict)
 		}
 	}
 
@@ -196,6 +196,19 @@ func (v *Verifier) overtaken(ctx context.Context, verdict Verdict) (Verdict, err
 		return storedVerdict(answer)
 	}
 	return denied(verdict, AlreadyAnswered), nil
+}
+
+// spentBy denies a nullifier that is spent, unless it was another call with the
+// same bytes that spent it since this one looked for an answer.
+func (v *Verifier) spentBy(ctx context.Context, verdict Verdict) (Verdict, error) {
+	answer, err := v.c.Store.Answer(ctx, verdict.RequestID)
+	switch {
+	case err == nil && answer.Digest == verdict.Digest:
+		return storedVerdict(answer)
+	case err == nil || errors.Is(err, ErrNotFound):
+		return denied(verdict, NullifierSpent), nil
+	}
+	return denied(verdict, Undecided), fmt.Errorf("verifier: looking for an answer: %w", err)
 }
 
 // storedVerdict is the verdict in an answer's record.

@@ -371,6 +371,19 @@ func (d *demo) audit() error {
 	}, "record", "check", d.post("record.zkc")); err != nil {
 		return err
 	}
+	if _, err := d.run("auditor", "takes the bare proof out of the record", exitDone, func(a answer) (string, error) {
+		return fmt.Sprintf("%s, %d public inputs", a.text("circuit"), a.number("publicInputs")), nil
+	}, "proof", "export", d.post("record.zkc"), "--out", d.post("proof.json")); err != nil {
+		return err
+	}
+	if _, err := d.run("auditor", "checks the mathematics alone", exitDone, func(a answer) (string, error) {
+		if a["valid"] != true {
+			return "", errors.New("it is not valid")
+		}
+		return "valid", nil
+	}, "proof", "check", d.post("proof.json")); err != nil {
+		return err
+	}
 	if _, err := d.run("auditor", "reads the ledger's head, as its validators signed it", exitDone, func(a answer) (string, error) {
 		return fmt.Sprintf("height %d, %d record entries, %d withdrawals", a.number("height"), a.number("records"), a.number("withdrawals")), nil
 	}, "registry", "status"); err != nil {

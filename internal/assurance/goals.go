@@ -106,7 +106,20 @@ func hints() []Goal {
 }
 
 // binding: a proof serves the statement that it was made for, and no other.
-func binding() []Goal { return nil }
+func binding() []Goal {
+	var goals []Goal
+	for i, c := range every {
+		n := []int{6, 17, 32, 40, 36, 44}[i%len(groth)] // public inputs
+		goals = append(goals, one("binding", c, "inputs and pairs of inputs", AtLeast, n+n*(n-1)/2))
+	}
+	return append(goals,
+		one("binding", "statement fields", "fields and pairs of fields", AtLeast, 3546),
+		one("binding", "command line", "inputs and pairs of inputs", AtLeast, 40+40*39/2),
+		one("binding", "accepted", "", Exactly, 0),
+		one("binding", "accepted as statement", "", Exactly, 0),
+		one("binding", "accepted by command line", "", Exactly, 0),
+	)
+}
 
 // freeWires: the inputs determine every wire.
 func freeWires() []Goal {
@@ -126,10 +139,35 @@ func freeWires() []Goal {
 }
 
 // bitFlips: damaged bytes are refused.
-func bitFlips() []Goal { return nil }
+func bitFlips() []Goal {
+	const part = "bit flips"
+	var goals []Goal
+	for _, what := range []struct {
+		name        string
+		bits, forms int
+	}{
+		{"proof", 8 * (128*len(groth) + 512*len(sparse)), 28},
+		{"key", 2 * 8 * (332*len(groth) + 32*(6+17+32+36+40+44)), 92}, // under the old digest, and under its own
+		{"presentation", 8 * (316*5 + 700*5), 38},                     // of each circuit but enrol
+	} {
+		goals = append(goals,
+			one(part, what.name+" bits", "bits", AtLeast, what.bits),
+			one(part, what.name+" accepted", "", Exactly, 0),
+			one(part, what.name+" panics", "", Exactly, 0),
+			one(part, what.name+" bytes allocated", "bytes in one call", AtMost, 1<<20),
+			one(part, what.name+" forms refused by name", "forms", AtLeast, what.forms),
+		)
+	}
+	return goals
+}
 
 // plain: no commitments, no banned calls.
-func plain() []Goal { return nil }
+func plain() []Goal {
+	return []Goal{
+		one("plain", "commitments", "", Exactly, 0),
+		one("plain", "banned calls", "", Exactly, 0),
+	}
+}
 
 // attacks: a test for each attack by name.
 func attacks() []Goal { return nil }

@@ -15,7 +15,6 @@
 package proof
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -56,14 +55,8 @@ func Decode(b [Size]byte) (*groth16.Proof, error) {
 	if err := decodeG1("A", &p.Ar, b[:32]); err != nil {
 		return nil, err
 	}
-	if n, err := p.Bs.SetBytes(b[32:96]); err != nil || n != 64 {
-		return nil, malformed("B", "is not a compressed point of G2")
-	}
-	if p.Bs.IsInfinity() {
-		return nil, malformed("B", "is infinity")
-	}
-	if again := p.Bs.Bytes(); !bytes.Equal(again[:], b[32:96]) {
-		return nil, malformed("B", "is not in canonical form")
+	if reason := pointG2(&p.Bs, b[32:96]); reason != "" {
+		return nil, malformed("B", reason)
 	}
 	if err := decodeG1("C", &p.Krs, b[96:]); err != nil {
 		return nil, err
@@ -72,14 +65,8 @@ func Decode(b [Size]byte) (*groth16.Proof, error) {
 }
 
 func decodeG1(name string, p *bn254.G1Affine, b []byte) error {
-	if n, err := p.SetBytes(b); err != nil || n != len(b) {
-		return malformed(name, "is not a compressed point of G1")
-	}
-	if p.IsInfinity() {
-		return malformed(name, "is infinity")
-	}
-	if again := p.Bytes(); !bytes.Equal(again[:], b) {
-		return malformed(name, "is not in canonical form")
+	if reason := pointG1(p, b); reason != "" {
+		return malformed(name, reason)
 	}
 	return nil
 }

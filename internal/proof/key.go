@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/consensys/gnark-crypto/ecc/bn254"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 	plonk "github.com/consensys/gnark/backend/plonk/bn254"
@@ -27,9 +25,12 @@ var (
 	ErrInvalid = errors.New("invalid proof")
 )
 
-// maxKeyFile bounds a verifying key's file: fixed points and 32 bytes for
-// each public input, or the 34 kB of a PLONK key.
-const maxKeyFile = 1 << 16
+// Bounds of a verifying key: its file has fixed points and 32 bytes for each
+// public input, or the 34 kB of a PLONK key.
+const (
+	maxKeyFile = 1 << 16
+	maxInputs  = 1 << 10
+)
 
 // A VerifyingKey verifies proofs of one circuit. It is safe for use by several
 // goroutines.
@@ -67,8 +68,7 @@ func LoadVerifyingKey(path string, scheme consent.Scheme, digest [sha256.Size]by
 }
 
 // ParseVerifyingKey is [LoadVerifyingKey] for a Groth16 key's file. Nothing is
-// parsed before the digest matches, so that gnark's decoder, which trusts
-// announced lengths, only sees what the manifest's author wrote.
+// parsed before the digest matches, and then by [DecodeVerifyingKey].
 func ParseVerifyingKey(b []byte, digest [sha256.Size]byte, inputs int) (*VerifyingKey, error) {
 	if len(b) > maxKeyFile {
 		return nil, fmt.Errorf("%w: over %d bytes", ErrKey, maxKeyFile)
@@ -77,29 +77,11 @@ func ParseVerifyingKey(b []byte, digest [sha256.Size]byte, inputs int) (*Verifyi
 		return nil, ErrKeyDigest
 	}
 	gnarklog.Off()
-	k := new(groth16.VerifyingKey)
-	if n, err := k.ReadFrom(bytes.NewReader(b)); err != nil || n != int64(len(b)) {
-		return nil, fmt.Errorf("%w: not exactly one key in gnark's form", ErrKey)
-	}
-	if len(k.CommitmentKeys) != 0 || len(k.PublicAndCommitmentCommitted) != 0 {
-		return nil, fmt.Errorf("%w: it expects commitments", ErrKey)
-	}
-	if len(k.G1.K) != inputs+1 {
-		return nil, fmt.Errorf("%w: it is for %d public inputs, the circuit has %d", ErrKey, len(k.G1.K)-1, inputs)
-	}
-	if infinite(k) {
-		return nil, fmt.Errorf("%w: a point is infinity", ErrKey)
+	k, err := DecodeVerifyingKey(b, inputs)
+	if err != nil {
+		return nil, err
 	}
 	return &VerifyingKey{key: k, inputs: inputs}, nil
-}
-
-// infinite reports whether the key has a point at infinity, which would free a
-// public input or make the equation trivial.
-func infinite(k *groth16.VerifyingKey) bool {
-	if k.G1.Alpha.IsInfinity() || k.G2.Beta.IsInfinity() || k.G2.Gamma.IsInfinity() || k.G2.Delta.IsInfinity() {
-		return true
-	}
-	return slices.ContainsFunc(k.G1.K, func(p bn254.G1Affine) bool { return p.IsInfinity() })
 }
 
 // Groth16 returns gnark's form of the key, for batch verification; nil for a

@@ -5,17 +5,18 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254"
-	"github.com/consensys/gnark-crypto/ecc/bn254/fp"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/assurance"
+	"github.com/zkconsent/zkconsent/internal/damagetest"
 	"github.com/zkconsent/zkconsent/internal/proof"
 )
 
@@ -62,7 +63,7 @@ func TestRefusesToEncode(t *testing.T) {
 }
 
 // offSubgroup is a point on the twist's curve outside the subgroup.
-func offSubgroup(t *testing.T) []byte {
+func offSubgroup(t testing.TB) []byte {
 	t.Helper()
 	_, _, _, g2 := bn254.Generators()
 	b := g2.Bytes()
@@ -80,68 +81,42 @@ func offSubgroup(t *testing.T) []byte {
 	return nil
 }
 
-func TestRefusesMalformedPoints(t *testing.T) {
+func TestAssurance_BitFlipsNamedProofs(t *testing.T) {
 	_, good := sample(t)
-	infinity := func(n int) []byte { b := make([]byte, n); b[0] = 0x40; return b }
-	beyond := func(flag byte) []byte { // x = p: the coordinate of x = 0, written differently
-		b := fp.Modulus().FillBytes(make([]byte, 32))
-		b[0] |= flag
-		return b
-	}
-	// x + p still fits below the flags, and would be a second name of x.
-	alias := func(point []byte) []byte {
-		b := bytes.Clone(point)
-		flag := b[0] & 0xc0
-		b[0] &^= 0xc0
-		n := new(big.Int).SetBytes(b[:32])
-		n.Add(n, fp.Modulus())
-		if n.BitLen() > 254 {
-			t.Skip("the sample's x is too large for an alias")
-		}
-		n.FillBytes(b[:32])
-		b[0] |= flag
-		return b
-	}
-	offCurve := func() []byte { // x = 4: 67 is not a square modulo p
-		for i := byte(1); ; i++ {
-			b := make([]byte, 32)
-			b[0], b[31] = 0x80, i
-			var p bn254.G1Affine
-			if _, err := p.SetBytes(b); err != nil {
-				return b
-			}
-		}
-	}
-	for _, c := range []struct {
-		name  string
-		at    int
-		bytes []byte
-		want  string
-	}{
-		{"A infinity", 0, infinity(32), "A is infinity"},
-		{"B infinity", 32, infinity(64), "B is infinity"},
-		{"C infinity", 96, infinity(32), "C is infinity"},
-		{"A infinity with a coordinate", 0, append([]byte{0x40}, good[1:32]...), "A"},
-		{"A uncompressed flag", 0, append([]byte{good[0] &^ 0xc0}, good[1:32]...), "A"},
-		{"B uncompressed flag", 32, append([]byte{good[32] &^ 0xc0}, good[33:96]...), "B"},
-		{"A x = p", 0, beyond(0x80), "A"},
-		{"C x = p, larger y", 96, beyond(0xc0), "C"},
-		{"A x + p", 0, alias(good[:32]), "A"},
-		{"C x + p", 96, alias(good[96:]), "C"},
-		{"A off the curve", 0, offCurve(), "A"},
-		{"C off the curve", 96, offCurve(), "C"},
-		{"B outside the subgroup", 32, offSubgroup(t), "B"},
-		{"B of zeros", 32, make([]byte, 64), "B"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+	var forms []form
+	for _, p := range []struct {
+		name   string
+		at     int
+		points []form
+	}{{"A", 0, formsG1(t, good[:32])}, {"B", 32, formsG2(t, good[32:96])}, {"C", 96, formsG1(t, good[96:])}} {
+		for _, f := range p.points {
 			b := good
-			copy(b[c.at:], c.bytes)
-			_, err := proof.Decode(b)
-			if !errors.Is(err, proof.ErrMalformed) || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("got %v", err)
-			}
-		})
+			copy(b[p.at:], f.bytes)
+			forms = append(forms, form{p.name + " " + f.name, b[:], p.name + " " + f.reason})
+		}
 	}
+	forms = append(forms, form{"all zeros", make([]byte, proof.Size), "A is not compressed"})
+	var tally damagetest.Tally
+	for _, f := range forms {
+		reason := tally.Try(t, f.name, func() string {
+			p, err := proof.Decode([proof.Size]byte(f.bytes))
+			if err == nil || p != nil {
+				return ""
+			}
+			if !errors.Is(err, proof.ErrMalformed) {
+				t.Errorf("%s: untyped error %v", f.name, err)
+			}
+			return err.Error()
+		})
+		if reason != "malformed proof: "+f.reason {
+			t.Errorf("%s: refused as %q, want %q", f.name, reason, f.reason)
+		}
+	}
+	if tally.Dearest > damagetest.MiB {
+		t.Errorf("a malformed proof made the decoder allocate %d bytes", tally.Dearest)
+	}
+	assurance.Record(t, "bit flips/proof forms refused by name", tally.Tried-tally.Accepted-tally.Panics,
+		fmt.Sprintf("the dearest of them allocated %d bytes", tally.Dearest))
 }
 
 func FuzzDecode(f *testing.F) {
@@ -172,7 +147,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 // forge makes a key whose trapdoor the test knows, and a proof under it.
-func forge(t *testing.T, inputs []fr.Element) (key []byte, b [proof.Size]byte) {
+func forge(t testing.TB, inputs []fr.Element) (key []byte, b [proof.Size]byte) {
 	t.Helper()
 	_, _, g1, g2 := bn254.Generators()
 	scalar := func() fr.Element {

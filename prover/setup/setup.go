@@ -141,8 +141,7 @@ func devCircuit(dir string, id consent.CircuitID, m *manifest.Manifest, report f
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	// The proving key in raw form: no square roots when it is loaded, and its digest
-	// is checked before it is.
+	// The proving key in raw form: no square roots when it is loaded.
 	if entry.ProvingKey, err = writeFile(filepath.Join(folder, manifest.ProvingKeyFile), pk.WriteRawTo); err != nil {
 		return nil, err
 	}
