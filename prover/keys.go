@@ -94,7 +94,7 @@ func loadKeys(dir string, e *manifest.Entry) (*keys, error) {
 	case consent.Groth16:
 		s, err = loadGroth16(system, b)
 	case consent.Plonk:
-		s, err = loadPlonk(system, b)
+		s, err = loadPlonk(system, verifying.Plonk(), b)
 	default:
 		err = ErrSystem
 	}

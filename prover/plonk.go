@@ -19,25 +19,29 @@ type plonkKeys struct {
 }
 
 // loadPlonk reads a proving key in raw form, whose digest was compared: the
-// verifying key, and the powers of tau in monomial and in Lagrange form, whose
-// numbers follow from the system and stand where they must before gnark's
-// decoder sees them. The check that each point is on the curve, which for
-// BN254's G1 is all, takes little beside a proof.
-func loadPlonk(system *cs.SparseR1CS, b []byte) (*plonkKeys, error) {
+// verifying key, which must be the one that was checked, and the powers of tau
+// in monomial and in Lagrange form, whose numbers follow from the system and
+// stand where they must before gnark's decoder sees them. The check that each
+// point is on the curve, which for BN254's G1 is all, takes little beside a
+// proof.
+func loadPlonk(system *cs.SparseR1CS, vk *plonk.VerifyingKey, b []byte) (*plonkKeys, error) {
 	const count, point = 4, 64
 	domain := circuits.PlonkDomain(system)
-	monomial, lagrange := count+(domain+3)*point, count+domain*point
-	if at := len(b) - monomial - lagrange; at < 0 ||
-		binary.BigEndian.Uint32(b[at:]) != uint32(domain+3) ||
-		binary.BigEndian.Uint32(b[at+monomial:]) != uint32(domain) {
+	if vk == nil || vk.Size != uint64(domain) {
+		return nil, ErrFormat
+	}
+	var head bytes.Buffer
+	if _, err := vk.WriteRawTo(&head); err != nil {
+		return nil, ErrFormat
+	}
+	monomial, lagrange := head.Len(), head.Len()+count+(domain+3)*point
+	if len(b) != lagrange+count+domain*point || !bytes.HasPrefix(b, head.Bytes()) ||
+		binary.BigEndian.Uint32(b[monomial:]) != uint32(domain+3) ||
+		binary.BigEndian.Uint32(b[lagrange:]) != uint32(domain) {
 		return nil, ErrFormat
 	}
 	pk := new(plonk.ProvingKey)
 	if n, err := pk.ReadFrom(bytes.NewReader(b)); err != nil || n != int64(len(b)) {
-		return nil, ErrFormat
-	}
-	if pk.Vk.Size != uint64(domain) || pk.Vk.NbPublicVariables != uint64(system.GetNbPublicVariables()) ||
-		len(pk.Vk.Qcp) != 0 || len(pk.Kzg.G1) != domain+3 || len(pk.KzgLagrange.G1) != domain {
 		return nil, ErrFormat
 	}
 	return &plonkKeys{system, pk}, nil

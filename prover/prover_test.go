@@ -2,12 +2,14 @@ package prover_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -95,61 +97,86 @@ func TestAttack_ChangedPublicInput(t *testing.T) {
 }
 
 func TestAttack_ProofOfAnotherCircuit(t *testing.T) {
-	dir, m := provertest.Keys(t, consent.Claim, consent.Enrol, consent.ClaimWide)
+	dir, m := provertest.Keys(t, consent.Claim, consent.Enrol, consent.ClaimPlonk, consent.EnrolPlonk)
 	p, err := prover.Open(dir, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := circuittest.New(t, consent.Enrol, 3)
-	b, err := p.Prove(t.Context(), &c.Statement, &c.Witness)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := verifyingKey(t, dir, m, consent.Claim)
-	if err := k.Verify(make([]fr.Element, k.Inputs()), b); !errors.Is(err, proof.ErrInvalid) {
-		t.Fatalf("an enrol proof under claim's key: %v", err)
+	for _, scheme := range consent.Schemes() {
+		c := circuittest.New(t, consent.Enrol.Under(scheme), 3)
+		b, err := p.Prove(t.Context(), &c.Statement, &c.Witness)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := verifyingKey(t, dir, m, consent.Claim.Under(scheme))
+		if err := k.Verify(make([]fr.Element, k.Inputs()), b); !errors.Is(err, proof.ErrInvalid) {
+			t.Errorf("an enrol proof under claim's key of %s: %v", scheme, err)
+		}
+		// The same statement under the other scheme's key.
+		in, err := c.Statement.PublicInputs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range consent.Schemes() {
+			k := verifyingKey(t, dir, m, consent.Enrol.Under(other))
+			if err := k.Verify(in, b); (err == nil) != (other == scheme) || err != nil && !errors.Is(err, proof.ErrMalformed) {
+				t.Errorf("a %s proof under the key of %s: %v", scheme, other, err)
+			}
+		}
 	}
 }
 
 func TestTwoProofsOfOneStatementDiffer(t *testing.T) {
-	p := provertest.New(t, consent.Enrol)
-	c := circuittest.New(t, consent.Enrol, 4)
-	a, err := p.Prove(t.Context(), &c.Statement, &c.Witness)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := p.Prove(t.Context(), &c.Statement, &c.Witness)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a == b {
-		t.Fatal("two proofs are equal: the prover is not randomised")
+	p := provertest.New(t, enrolments...)
+	for _, id := range enrolments {
+		c := circuittest.New(t, id, 4)
+		a, err := p.Prove(t.Context(), &c.Statement, &c.Witness)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.Prove(t.Context(), &c.Statement, &c.Witness)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Each part, those of the fixed polynomials at the random ζ included.
+		for i := 0; i < len(a); i += 32 {
+			if a[i:i+32] == b[i:i+32] {
+				t.Errorf("%s: bytes %d to %d of two proofs are equal: the prover is not randomised", id, i, i+32)
+			}
+		}
 	}
 }
 
+// enrolments is the smallest circuit under each scheme.
+var enrolments = []consent.CircuitID{consent.Enrol, consent.EnrolPlonk}
+
 func TestRefusesFalseWitnessWithoutItsValues(t *testing.T) {
-	p := provertest.New(t, consent.Enrol, consent.Claim)
-	t.Run("enrol, wrong nullifier key", func(t *testing.T) {
-		c := circuittest.New(t, consent.Enrol, 5)
-		c.Witness.Holder.Nk = c.Element()
-		refuses(t, p, c)
-	})
-	t.Run("claim, revoked record", func(t *testing.T) {
-		c := circuittest.New(t, consent.Claim, 6)
-		c.Statement.Root = c.Element()
-		refuses(t, p, c)
-	})
-	t.Run("claim, nobody as issuer", func(t *testing.T) {
-		c := circuittest.New(t, consent.Claim, 6)
-		c.Witness.Credential.Authority = fr.Element{}
-		c.Seal()
-		refuses(t, p, c)
-	})
-	t.Run("enrol, key off the curve", func(t *testing.T) {
-		c := circuittest.New(t, consent.Enrol, 7)
-		c.Witness.Holder.AkX = c.Element()
-		refuses(t, p, c)
-	})
+	ids := []consent.CircuitID{consent.Enrol, consent.Claim, consent.EnrolPlonk, consent.ClaimPlonk}
+	p := provertest.New(t, ids...)
+	for _, scheme := range consent.Schemes() {
+		enrol, claim := consent.Enrol.Under(scheme), consent.Claim.Under(scheme)
+		t.Run(string(scheme)+", enrol, wrong nullifier key", func(t *testing.T) {
+			c := circuittest.New(t, enrol, 5)
+			c.Witness.Holder.Nk = c.Element()
+			refuses(t, p, c)
+		})
+		t.Run(string(scheme)+", claim, revoked record", func(t *testing.T) {
+			c := circuittest.New(t, claim, 6)
+			c.Statement.Root = c.Element()
+			refuses(t, p, c)
+		})
+		t.Run(string(scheme)+", claim, nobody as issuer", func(t *testing.T) {
+			c := circuittest.New(t, claim, 6)
+			c.Witness.Credential.Authority = fr.Element{}
+			c.Seal()
+			refuses(t, p, c)
+		})
+		t.Run(string(scheme)+", enrol, key off the curve", func(t *testing.T) {
+			c := circuittest.New(t, enrol, 7)
+			c.Witness.Holder.AkX = c.Element()
+			refuses(t, p, c)
+		})
+	}
 }
 
 func refuses(t *testing.T, p *prover.Prover, c *circuittest.Case) {
@@ -166,8 +193,14 @@ func refuses(t *testing.T, p *prover.Prover, c *circuittest.Case) {
 // What the standard output and errors could reveal: solve a false witness with
 // output captured, and look for the secrets in it.
 func TestAttack_SecretsInOutput(t *testing.T) {
-	p := provertest.New(t, consent.Enrol)
-	c := circuittest.New(t, consent.Enrol, 8)
+	for _, id := range enrolments {
+		t.Run(string(id), func(t *testing.T) { secretsInOutput(t, id) })
+	}
+}
+
+func secretsInOutput(t *testing.T, id consent.CircuitID) {
+	p := provertest.New(t, id)
+	c := circuittest.New(t, id, 8)
 	c.Witness.Holder.Nk = c.Element()
 	f, err := os.CreateTemp(t.TempDir(), "out")
 	if err != nil {
@@ -208,10 +241,10 @@ func TestHonoursContext(t *testing.T) {
 }
 
 func TestProvesConcurrently(t *testing.T) {
-	p := provertest.New(t, consent.Enrol)
+	p := provertest.New(t, enrolments...)
 	var wg sync.WaitGroup
-	for i := range 4 {
-		c := circuittest.New(t, consent.Enrol, uint64(20+i))
+	for i := range 6 {
+		c := circuittest.New(t, enrolments[i%2], uint64(20+i))
 		wg.Go(func() {
 			if _, err := p.Prove(t.Context(), &c.Statement, &c.Witness); err != nil {
 				t.Error(err)
@@ -236,11 +269,11 @@ func TestRefusesMissingParts(t *testing.T) {
 	}
 }
 
-// damaged returns a copy of enrol's keys that a test may damage.
-func damaged(t *testing.T) (dir string, m *manifest.Manifest, e *manifest.Entry) {
+// damaged returns a copy of a circuit's keys that a test may damage.
+func damaged(t *testing.T, id consent.CircuitID) (dir string, m *manifest.Manifest, e *manifest.Entry) {
 	t.Helper()
-	from, m := provertest.Keys(t, consent.Enrol)
-	e, err := m.Find(string(consent.Enrol))
+	from, m := provertest.Keys(t, id)
+	e, err := m.Find(string(id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,15 +285,16 @@ func damaged(t *testing.T) (dir string, m *manifest.Manifest, e *manifest.Entry)
 }
 
 func TestAttack_SwappedKeys(t *testing.T) {
-	for _, name := range []string{manifest.ProvingKeyFile, manifest.VerifyingKeyFile} {
+	for i, name := range []string{manifest.ProvingKeyFile, manifest.VerifyingKeyFile, manifest.ProvingKeyFile, manifest.VerifyingKeyFile} {
+		id := enrolments[i/2]
 		for what, change := range map[string]func([]byte) []byte{
 			"one bit":   func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
 			"truncated": func(b []byte) []byte { return b[:len(b)-1] },
 			"extended":  func(b []byte) []byte { return append(b, 0) },
 			"empty":     func([]byte) []byte { return nil },
 		} {
-			t.Run(name+" "+what, func(t *testing.T) {
-				dir, m, e := damaged(t)
+			t.Run(string(id)+" "+name+" "+what, func(t *testing.T) {
+				dir, m, e := damaged(t, id)
 				path := filepath.Join(dir, e.Folder(), name)
 				b, err := os.ReadFile(path)
 				if err != nil {
@@ -269,7 +303,7 @@ func TestAttack_SwappedKeys(t *testing.T) {
 				if err := os.WriteFile(path, change(b), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				_, err = prover.Open(dir, m, &prover.Options{Preload: []consent.CircuitID{consent.Enrol}})
+				_, err = prover.Open(dir, m, &prover.Options{Preload: []consent.CircuitID{id}})
 				var key *prover.KeyError
 				if !errors.As(err, &key) || !errors.Is(err, prover.ErrDigest) && !errors.Is(err, proof.ErrKeyDigest) {
 					t.Fatalf("got %v", err)
@@ -280,7 +314,7 @@ func TestAttack_SwappedKeys(t *testing.T) {
 }
 
 func TestRefusesKeysOfAnotherSystem(t *testing.T) {
-	dir, m, e := damaged(t)
+	dir, m, e := damaged(t, consent.EnrolPlonk)
 	other := *e
 	other.System[0] ^= 1
 	m.Put(other)
@@ -288,13 +322,72 @@ func TestRefusesKeysOfAnotherSystem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Load(t.Context(), consent.Enrol); !errors.Is(err, prover.ErrSystem) {
+	if err := p.Load(t.Context(), consent.EnrolPlonk); !errors.Is(err, prover.ErrSystem) {
 		t.Fatalf("got %v", err)
 	}
 }
 
+// Proving keys that were pinned although they are no such circuit's: the
+// digest matches each time.
+func TestRefusesPinnedProvingKeysOfOthers(t *testing.T) {
+	all, keys := provertest.Keys(t, consent.Enrol, consent.EnrolPlonk, consent.ConsentOnlyPlonk)
+	file := func(id consent.CircuitID, name string) []byte {
+		e, err := keys.Find(string(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(all, e.Folder(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	own := file(consent.EnrolPlonk, manifest.ProvingKeyFile)
+	const points = (4 + 64*8192) + (4 + 64*8195) // the powers of tau, behind the verifying key
+	spoiled := func(at int, b ...byte) []byte {
+		s := append([]byte(nil), own...)
+		copy(s[at:], b)
+		return s
+	}
+	for name, b := range map[string][]byte{
+		"Groth16's":               file(consent.Enrol, manifest.ProvingKeyFile),
+		"a larger circuit's":      file(consent.ConsentOnlyPlonk, manifest.ProvingKeyFile),
+		"its verifying key":       file(consent.EnrolPlonk, manifest.VerifyingKeyFile),
+		"empty":                   nil,
+		"truncated":               own[:len(own)-1],
+		"a byte more":             append(own[:len(own):len(own)], 0),
+		"a power fewer announced": spoiled(len(own)-points, 0, 0, 0x20, 0x02),
+		"2^32 − 1 announced":      spoiled(len(own)-points, 0xff, 0xff, 0xff, 0xff),
+		"a power off the curve":   spoiled(len(own)-64, 0, 1, 2, 3),
+		"2^31 commitments":        spoiled(16+8+32+32+8+32+8*64, 0x80, 0, 0, 0),
+		"another domain":          spoiled(16, 0, 0, 0, 0, 0, 0, 0x40, 0),
+	} {
+		dir, m, e := damaged(t, consent.EnrolPlonk)
+		if err := os.WriteFile(filepath.Join(dir, e.Folder(), manifest.ProvingKeyFile), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		pinned := *e
+		pinned.ProvingKey = sha256.Sum256(b)
+		m.Put(pinned)
+		p, err := prover.Open(dir, m, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err = p.Load(t.Context(), consent.EnrolPlonk)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, prover.ErrFormat) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<28 {
+			t.Errorf("%s: %d bytes allocated", name, grown)
+		}
+	}
+}
+
 func TestRefusesMissingFiles(t *testing.T) {
-	dir, m, e := damaged(t)
+	dir, m, e := damaged(t, consent.Enrol)
 	if err := os.Remove(filepath.Join(dir, e.Folder(), manifest.ProvingKeyFile)); err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,10 @@ func ParseVerifyingKey(b []byte, digest [sha256.Size]byte, inputs int) (*Verifyi
 // key of another scheme. Callers must not change it.
 func (k *VerifyingKey) Groth16() *groth16.VerifyingKey { return k.key }
 
+// Plonk returns gnark's form of the key, as the prover's proving key has it;
+// nil for a key of another scheme. Callers must not change it.
+func (k *VerifyingKey) Plonk() *plonk.VerifyingKey { return k.plonk }
+
 // Inputs is the number of public inputs.
 func (k *VerifyingKey) Inputs() int { return k.inputs }
 
