@@ -187,7 +187,7 @@ func withoutZeros(c *circuittest.Case) {
 // proved would not verify, and its points must not reach arithmetic that takes
 // the group for granted.
 func TestRefusesPinnedProvingKeyOffTheCurve(t *testing.T) {
-	dir, m, e := damaged(t)
+	dir, m, e := damaged(t, consent.Enrol)
 	path := filepath.Join(dir, e.Folder(), manifest.ProvingKeyFile)
 	b, err := os.ReadFile(path)
 	if err != nil {
