@@ -28,7 +28,7 @@ func Keys(tb testing.TB, ids ...consent.CircuitID) (dir string, m *manifest.Mani
 		if err != nil {
 			cache = os.TempDir()
 		}
-		dir = filepath.Join(cache, "zkconsent-test-keys")
+		dir = filepath.Join(cache, "zkconsent-test-keys-2") // another number with each form of the manifest's file
 	}
 	all, err := setup.Dev(context.Background(), dir, ids, nil)
 	if err != nil {

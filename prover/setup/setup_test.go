@@ -86,7 +86,7 @@ func TestDevHonoursContext(t *testing.T) {
 	if _, err := Dev(ctx, dir, enrol, nil); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
-	unlock, err := lock(t.Context(), filepath.Join(dir, "setup.lock"))
+	unlock, err := Lock(t.Context(), filepath.Join(dir, "setup.lock"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,67 @@
+package setup
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/consensys/gnark/constraint"
+	cs "github.com/consensys/gnark/constraint/bn254"
+	"github.com/zkconsent/zkconsent/circuits"
+	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
+)
+
+// NewEntry is a circuit's manifest entry but for what its keys are: as of a
+// setup by one party, with no keys.
+func NewEntry(id consent.CircuitID, system constraint.ConstraintSystem) (*manifest.Entry, error) {
+	digest, err := circuits.Digest(system)
+	if err != nil {
+		return nil, err
+	}
+	internal, excepted, err := freeWires(system)
+	if err != nil {
+		return nil, err
+	}
+	return &manifest.Entry{
+		Circuit:     string(id),
+		Constraints: uint64(system.GetNbConstraints()),
+		Public:      uint64(inputs(system)),
+		System:      digest,
+		Development: true,
+		Internal:    internal,
+		Excepted:    excepted,
+	}, nil
+}
+
+// inputs is the number of public inputs. Of an R1CS gnark counts the constant 1
+// among them.
+func inputs(system constraint.ConstraintSystem) int {
+	n := system.GetNbPublicVariables()
+	if _, ok := system.(*cs.R1CS); ok {
+		n--
+	}
+	return n
+}
+
+// freeWires returns how many wires the system has that are no inputs, and how
+// many of them the inputs leave free for a reason that is written down.
+func freeWires(system constraint.ConstraintSystem) (internal, excepted uint64, err error) {
+	return uint64(system.GetNbInternalVariables()), 0, nil
+}
+
+// writeKeys writes a circuit's keys into its folder below dir and their digests
+// into the entry.
+func writeKeys(dir string, e *manifest.Entry, proving, verifying func(io.Writer) (int64, error)) (err error) {
+	folder := filepath.Join(dir, e.Folder())
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	// The proving key in raw form: no square roots when it is loaded, and its digest
+	// is checked before it is.
+	if e.ProvingKey, err = writeFile(filepath.Join(folder, manifest.ProvingKeyFile), proving); err != nil {
+		return err
+	}
+	e.VerifyingKey, err = writeFile(filepath.Join(folder, manifest.VerifyingKeyFile), verifying)
+	return err
+}
