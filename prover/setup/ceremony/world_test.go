@@ -12,6 +12,7 @@ import (
 
 	"github.com/consensys/gnark-crypto/ecc"
 	"github.com/consensys/gnark/constraint"
+	cs "github.com/consensys/gnark/constraint/bn254"
 	"github.com/consensys/gnark/frontend"
 	"github.com/consensys/gnark/frontend/cs/r1cs"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
@@ -257,4 +258,13 @@ func produced(tb testing.TB, f *Folder) *manifest.Manifest {
 		m.Put(k.Entry)
 	}
 	return m
+}
+
+func mustSystem(tb testing.TB) *cs.R1CS {
+	tb.Helper()
+	system, err := compileTiny(cube)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return system.(*cs.R1CS)
 }
