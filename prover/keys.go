@@ -57,9 +57,14 @@ type keys struct {
 // proving key's points are not checked to lie in their subgroups again: the
 // digest says that they are the bytes that setup wrote, and a wrong key could
 // at worst make proofs that fail the check before they leave.
-func loadKeys(dir string, e *manifest.Entry) (*keys, error) {
+func loadKeys(dir string, e *manifest.Entry, development bool) (*keys, error) {
 	id := consent.CircuitID(e.Circuit)
 	fail := func(file string, err error) (*keys, error) { return nil, &KeyError{id, file, err} }
+	if !development {
+		if err := e.Production(); err != nil {
+			return fail("manifest", err)
+		}
+	}
 	compiled, err := circuits.Compile(id)
 	if err != nil {
 		return nil, err
@@ -77,7 +82,7 @@ func loadKeys(dir string, e *manifest.Entry) (*keys, error) {
 	}
 	folder := filepath.Join(dir, e.Folder())
 	path := filepath.Join(folder, manifest.VerifyingKeyFile)
-	verifying, err := proof.LoadVerifyingKey(path, e.VerifyingKey, int(e.Public))
+	verifying, err := proof.Open(dir, e, development)
 	if err != nil {
 		return fail(path, err)
 	}

@@ -50,7 +50,7 @@ func Keys(tb testing.TB, ids ...consent.CircuitID) (dir string, m *manifest.Mani
 func New(tb testing.TB, ids ...consent.CircuitID) *prover.Prover {
 	tb.Helper()
 	dir, m := Keys(tb, ids...)
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, &prover.Options{DevelopmentKeys: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
