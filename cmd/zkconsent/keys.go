@@ -33,7 +33,9 @@ func (a *app) keysSetupVerb() *cobra.Command {
 whole are kept.
 
 These are development keys: whoever made them can forge proofs. A ledger whose
-members do not all trust one machine needs keys from a ceremony.`,
+members do not all trust one machine needs keys from a ceremony:
+zkconsent ceremony. Only a ledger that was founded with --development-keys
+takes these.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ids := consent.Circuits()
 			if len(names) > 0 {
@@ -100,6 +102,14 @@ type keyView struct {
 	Excepted     uint64 `json:"excepted"`
 }
 
+func viewEntry(e *manifest.Entry) keyView {
+	k := keyView{e.Circuit, e.Constraints, e.Public, e.Digest().String(), e.ProvingKey.String(), e.VerifyingKey.String(), e.Development, "", e.Internal, e.Excepted}
+	if !e.Development {
+		k.Transcript = e.Transcript.String()
+	}
+	return k
+}
+
 func (a *app) emitManifest(dir string, m *manifest.Manifest, took time.Duration) error {
 	v := struct {
 		Folder   string    `json:"folder"`
@@ -107,12 +117,7 @@ func (a *app) emitManifest(dir string, m *manifest.Manifest, took time.Duration)
 		Circuits []keyView `json:"circuits"`
 	}{dir, took.Seconds(), nil}
 	for i := range m.Entries {
-		e := &m.Entries[i]
-		k := keyView{e.Circuit, e.Constraints, e.Public, e.Digest().String(), e.ProvingKey.String(), e.VerifyingKey.String(), e.Development, "", e.Internal, e.Excepted}
-		if !e.Development {
-			k.Transcript = e.Transcript.String()
-		}
-		v.Circuits = append(v.Circuits, k)
+		v.Circuits = append(v.Circuits, viewEntry(&m.Entries[i]))
 	}
 	return a.emit(v, func(w io.Writer) {
 		fmt.Fprintf(w, "keys in %s\n%-28s %11s %6s %8s %8s  %-16s %s\n", dir, "circuit", "constraints", "public", "wires", "excepted", "manifest", "setup")
