@@ -108,7 +108,7 @@ func TestFigures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), e.VerifyingKey, int(e.Public))
+		key, err := proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), id.Scheme(), e.VerifyingKey, int(e.Public))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,15 +132,16 @@ func TestFigures(t *testing.T) {
 	fmt.Fprintf(&b, "Yardstick, a multi-exponentiation of 2^14 points of G1 in the same run: %s.\n\n", unit.took)
 	fmt.Fprintf(&b, "| circuit | constraints | public inputs | prove | prove / yardstick | verify | verify / yardstick | load keys | proof bytes | presentation bytes |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, r := range rows {
-		shown := fmt.Sprint(consent.PresentationSize)
-		if r.entry.Circuit == string(consent.Enrol) {
-			shown = fmt.Sprintf("%d (enrolment)", len((&consent.Enrolment{}).Encode()))
+		id := consent.CircuitID(r.entry.Circuit)
+		shown := fmt.Sprint(id.PresentationSize())
+		if id.Enrols() {
+			shown = fmt.Sprintf("%d (enrolment)", len((&consent.Enrolment{Proof: consent.Proof(make([]byte, id.ProofSize()))}).Encode()))
 		}
 		ratio := func(s series) string {
 			return fmt.Sprintf("%.3f", s.median().Seconds()/unit.took.median().Seconds())
 		}
-		fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s | %s | %s | %d | %s |\n", strings.TrimSuffix(r.entry.Circuit, "/groth16"), r.entry.Constraints, r.entry.Public,
-			r.prove.took, ratio(r.prove.took), r.verify.took, ratio(r.verify.took), r.loads.took, proof.Size, shown)
+		fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s | %s | %s | %d | %s |\n", r.entry.Circuit, r.entry.Constraints, r.entry.Public,
+			r.prove.took, ratio(r.prove.took), r.verify.took, ratio(r.verify.took), r.loads.took, id.ProofSize(), shown)
 	}
 	t.Log("\n" + b.String())
 }

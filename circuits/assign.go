@@ -99,18 +99,18 @@ func (a *assigner) circuit(w *consent.Witness) frontend.Circuit {
 		return nil
 	}
 	if w.Consent != nil {
-		if a.need("consent.trust", a.id == consent.ConsentOnly, w.Consent.Trust != nil); a.err != nil {
+		if a.need("consent.trust", a.id.ProvesConsentAlone(), w.Consent.Trust != nil); a.err != nil {
 			return nil
 		}
 	}
 	keys := a.holder(&w.Holder)
-	switch a.id {
-	case consent.Enrol:
+	switch {
+	case a.id.Enrols():
 		return &Enrol{
 			Holder: a.next(), Scope: a.next(), Challenge: a.next(), Nullifier: a.next(), RkX: a.next(), RkY: a.next(),
 			Keys: keys,
 		}
-	case consent.ConsentOnly:
+	case a.id.ProvesConsentAlone():
 		return &Consent{
 			Root: a.next(), Now: a.next(), Until: a.next(),
 			Purpose: a.next(), Accepted: a.next(), Categories: a.next(), QFrom: a.next(), QTo: a.next(),
@@ -118,14 +118,14 @@ func (a *assigner) circuit(w *consent.Witness) frontend.Circuit {
 			Scope: a.next(), Challenge: a.next(), Nullifier: a.next(), Watch: a.next(), RkX: a.next(), RkY: a.next(),
 			Keys: keys, Record: a.consent(w.Consent), Trust: a.path("consent.trust", *w.Consent.Trust, consent.TrustDepth),
 		}
-	case consent.Eligibility, consent.EligibilityWide:
+	case a.id.ProvesCredential() && !a.id.ProvesConsent():
 		return &Eligibility{
 			Root: a.next(), Now: a.next(), Until: a.next(), TrustRoot: a.next(), Schema: a.next(),
 			Ranges: a.ranges(), Sets: a.sets(), Links: a.links(),
 			Scope: a.next(), Challenge: a.next(), Nullifier: a.next(), RkX: a.next(), RkY: a.next(),
 			Keys: keys, Credential: a.credential(w.Credential),
 		}
-	case consent.Claim, consent.ClaimWide:
+	case a.id.ProvesCredential():
 		return &Claim{
 			Root: a.next(), Now: a.next(), Until: a.next(),
 			Purpose: a.next(), Accepted: a.next(), Categories: a.next(), QFrom: a.next(), QTo: a.next(),

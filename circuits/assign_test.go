@@ -76,11 +76,11 @@ func TestRefusesWitnessOfTheWrongShape(t *testing.T) {
 
 func TestRefusesUnknownCircuit(t *testing.T) {
 	var unknown *circuits.CircuitError
-	if _, err := circuits.Compile("claim/normal/plonk"); !errors.As(err, &unknown) {
+	if _, err := circuits.Compile("claim/narrow/plonk"); !errors.As(err, &unknown) {
 		t.Errorf("Compile: %v", err)
 	}
 	k := circuittest.New(t, consent.Enrol, 52)
-	k.Statement.Circuit = "claim/normal/plonk"
+	k.Statement.Circuit = "claim/narrow/plonk"
 	if _, err := circuits.Assign(&k.Statement, &k.Witness); err == nil {
 		t.Error("Assign takes an unknown circuit")
 	}

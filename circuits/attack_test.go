@@ -20,18 +20,19 @@ type attack struct {
 	raw    func(c *circuittest.Case, a frontend.Circuit)
 }
 
+// Each id stands for its circuit under every scheme.
 var (
-	everywhere    = consent.Circuits()
+	everywhere    = consent.CircuitsOf(consent.Groth16)
 	withConsent   = []consent.CircuitID{consent.ConsentOnly, consent.Claim}
 	withAttribute = []consent.CircuitID{consent.Eligibility, consent.Claim}
 	withTwoSets   = []consent.CircuitID{consent.EligibilityWide, consent.ClaimWide}
 )
 
-// run expects every attack to fail.
+// run expects every attack to fail, under every scheme.
 func run(t *testing.T, attacks []attack) {
 	t.Helper()
 	for i, a := range attacks {
-		for _, id := range a.on {
+		for _, id := range underEachScheme(a.on) {
 			t.Run(a.name+"/"+string(id), func(t *testing.T) {
 				if played(t, a, id, uint64(1000+i)) {
 					t.Fatal("the circuit is satisfied")
@@ -41,12 +42,12 @@ func run(t *testing.T, attacks []attack) {
 	}
 }
 
-// allow expects the circuit to be satisfied: the controls of the attacks,
-// at the very bounds.
+// allow expects the circuit to be satisfied under every scheme: the controls
+// of the attacks, at the very bounds.
 func allow(t *testing.T, controls []attack) {
 	t.Helper()
 	for i, a := range controls {
-		for _, id := range a.on {
+		for _, id := range underEachScheme(a.on) {
 			t.Run(a.name+"/"+string(id), func(t *testing.T) {
 				if !played(t, a, id, uint64(2000+i)) {
 					t.Fatal("the circuit is not satisfied")
@@ -54,6 +55,15 @@ func allow(t *testing.T, controls []attack) {
 			})
 		}
 	}
+}
+
+func underEachScheme(circuits []consent.CircuitID) (ids []consent.CircuitID) {
+	for _, id := range circuits {
+		for _, s := range consent.Schemes() {
+			ids = append(ids, id.Under(s))
+		}
+	}
+	return ids
 }
 
 func played(t *testing.T, a attack, id consent.CircuitID, seed uint64) bool {

@@ -10,7 +10,7 @@ import (
 
 func TestSidesHaveFewerWiresOnB(t *testing.T) {
 	table := "\n| circuit | A before | A after | B before | B after |\n|---|---:|---:|---:|---:|\n"
-	for _, id := range consent.Circuits() {
+	for _, id := range consent.CircuitsOf(consent.Groth16) {
 		system, err := compile(id)
 		if err != nil {
 			t.Fatal(err)
@@ -28,7 +28,7 @@ func TestSidesHaveFewerWiresOnB(t *testing.T) {
 
 // The same constraints in the same order, but for L and R.
 func TestSidesKeepTheConstraints(t *testing.T) {
-	for _, id := range consent.Circuits() {
+	for _, id := range consent.CircuitsOf(consent.Groth16) {
 		plain, err := compile(id)
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	cs "github.com/consensys/gnark/constraint/bn254"
 	"github.com/zkconsent/zkconsent/consent"
 )
 
@@ -68,13 +69,20 @@ func specInputs(t *testing.T, circuit string, sets int) []string {
 // by name and in order.
 func TestPublicInputsAreTheSpecifications(t *testing.T) {
 	for _, id := range consent.Circuits() {
-		system, err := compile(id)
+		compiled, err := Compile(id)
 		if err != nil {
 			t.Fatal(err)
 		}
+		system := compiled.(*cs.R1CS) // the type of both schemes' systems
 		circuit, _, _ := strings.Cut(string(id), "/")
 		want := specInputs(t, circuit, id.Sets())
-		got := system.Public[1:] // the first is gnark's constant 1
+		got := system.Public
+		if id.Scheme() == consent.Groth16 {
+			got = got[1:] // the first is gnark's constant 1
+		}
+		if n := PublicInputs(system); n != len(got) {
+			t.Errorf("%s: PublicInputs counts %d of %d", id, n, len(got))
+		}
 		if len(got) != len(want) {
 			t.Errorf("%s: %d public inputs, the specification has %d", id, len(got), len(want))
 			continue

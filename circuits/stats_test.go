@@ -43,7 +43,7 @@ func TestStats(t *testing.T) {
 		}
 		internal, secret, public := system.GetNbVariables()
 		parts := strings.Split(string(id), "/")
-		write(parts[0], parts[1], parts[2], strconv.Itoa(system.GetNbConstraints()), strconv.Itoa(public-1), strconv.Itoa(internal+secret+public))
+		write(parts[0], parts[1], parts[2], strconv.Itoa(system.GetNbConstraints()), strconv.Itoa(PublicInputs(system)), strconv.Itoa(internal+secret+public))
 	}
 	w.Flush()
 	if *update {
@@ -60,18 +60,25 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// The prover's domain is the next power of two above the constraints: a few
-// more would double the work of its Fourier transforms.
+// The prover's domain is the next power of two above the constraints, with
+// PLONK's one more for each public input: a few more would double the work of
+// its Fourier transforms.
 func TestBudgets(t *testing.T) {
 	for id, budget := range map[consent.CircuitID]int{
 		consent.Enrol: 1 << 11, consent.ConsentOnly: 1 << 14, consent.Eligibility: 1 << 14, consent.EligibilityWide: 1 << 14,
 		consent.Claim: 1 << 14, consent.ClaimWide: 1 << 15,
+		consent.EnrolPlonk: 1 << 13, consent.ConsentOnlyPlonk: 1 << 15, consent.EligibilityPlonk: 1 << 15, consent.EligibilityWidePlonk: 1 << 16,
+		consent.ClaimPlonk: 1 << 16, consent.ClaimWidePlonk: 1 << 16,
 	} {
 		system, err := Compile(id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := system.GetNbConstraints(); n > budget {
+		n := system.GetNbConstraints()
+		if id.Scheme() == consent.Plonk {
+			n += PublicInputs(system)
+		}
+		if n > budget {
 			t.Errorf("%s: %d constraints, the budget is %d", id, n, budget)
 		}
 	}
@@ -79,11 +86,14 @@ func TestBudgets(t *testing.T) {
 
 func TestCompileIsDeterministicAndPlain(t *testing.T) {
 	for _, id := range consent.Circuits() {
-		first, err := compile(id)
+		compiled, err := Compile(id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		chooseSides(first)
+		first := compiled.(*cs.R1CS) // the type of both schemes' systems
+		if want := map[consent.Scheme]constraint.SystemType{consent.Groth16: constraint.SystemR1CS, consent.Plonk: constraint.SystemSparseR1CS}; first.Type != want[id.Scheme()] {
+			t.Errorf("%s: compiled to a system of another scheme", id)
+		}
 		second, err := Compile(id)
 		if err != nil {
 			t.Fatal(err)
@@ -128,7 +138,7 @@ func TestCompileIsDeterministicAndPlain(t *testing.T) {
 
 // Every public input and every private value occurs in a constraint.
 func TestEveryInputIsBound(t *testing.T) {
-	for _, id := range consent.Circuits() {
+	for _, id := range consent.CircuitsOf(consent.Groth16) {
 		system, err := compile(id)
 		if err != nil {
 			t.Fatal(err)
@@ -143,6 +153,37 @@ func TestEveryInputIsBound(t *testing.T) {
 		}
 		for i := 1; i < len(system.Public)+len(system.Secret); i++ {
 			if !bound[i] {
+				t.Errorf("%s: %s is free", id, system.VariableToString(i))
+			}
+		}
+	}
+}
+
+// The same of the sparse constraints, where a wire whose coefficients are all
+// 0 stands in a constraint and is not bound by it. PLONK itself ties each
+// public input to its wire, which says nothing yet.
+func TestEveryInputIsBoundInPlonk(t *testing.T) {
+	for _, id := range consent.CircuitsOf(consent.Plonk) {
+		system, err := compileSparse(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zero := func(c uint32) bool { return system.Coefficients[c].IsZero() }
+		bound := map[uint32]bool{}
+		for _, c := range system.GetSparseR1Cs() {
+			product := !zero(c.QM)
+			if product || !zero(c.QL) {
+				bound[c.XA] = true
+			}
+			if product || !zero(c.QR) {
+				bound[c.XB] = true
+			}
+			if !zero(c.QO) {
+				bound[c.XC] = true
+			}
+		}
+		for i := range len(system.Public) + len(system.Secret) {
+			if !bound[uint32(i)] {
 				t.Errorf("%s: %s is free", id, system.VariableToString(i))
 			}
 		}

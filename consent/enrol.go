@@ -18,7 +18,8 @@ type EnrolRequest struct {
 	Nonce    [32]byte
 	Issued   Time
 	Expires  Time
-	Manifest [32]byte // of the enrol circuit's keys
+	Manifest [32]byte  // of the circuit's keys
+	Circuit  CircuitID // an enrol circuit, of the scheme that the issuer verifies
 }
 
 // Encode is the message of kind "enrol-request".
@@ -31,6 +32,7 @@ func (r *EnrolRequest) Encode() []byte {
 	e.Uint(5, uint64(r.Issued))
 	e.Uint(6, uint64(r.Expires))
 	e.Bytes(7, r.Manifest[:])
+	e.String(8, string(r.Circuit))
 	return e.Encoded()
 }
 
@@ -45,6 +47,9 @@ func DecodeEnrolRequest(b []byte) (*EnrolRequest, error) {
 	r.Issued = Time(d.Uint(5, "issued", uint64(MaxTime)))
 	r.Expires = Time(d.Uint(6, "expires", uint64(MaxTime)))
 	copy(r.Manifest[:], d.Bytes(7, "manifest", 32, 32))
+	if r.Circuit = CircuitID(d.String(8, "circuit", 64)); !r.Circuit.Enrols() {
+		d.Fail("circuit", "not an enrol circuit")
+	}
 	return r, d.Done()
 }
 
@@ -58,7 +63,7 @@ type Enrolment struct {
 	Holder    fr.Element
 	Nullifier fr.Element
 	Rk        [32]byte
-	Proof     [ProofSize]byte
+	Proof     Proof
 	Signature [SignatureSize]byte
 }
 
@@ -69,7 +74,7 @@ func (n *Enrolment) Encode() []byte {
 	e.Element(2, n.Holder)
 	e.Element(3, n.Nullifier)
 	e.Bytes(4, n.Rk[:])
-	e.Bytes(5, n.Proof[:])
+	e.String(5, string(n.Proof))
 	e.Bytes(6, n.Signature[:])
 	return e.Encoded()
 }
@@ -82,7 +87,10 @@ func DecodeEnrolment(b []byte) (*Enrolment, error) {
 	n.Holder = d.Element(2, "holder")
 	n.Nullifier = d.Element(3, "nullifier")
 	copy(n.Rk[:], d.Bytes(4, "rk", 32, 32))
-	copy(n.Proof[:], d.Bytes(5, "proof", ProofSize, ProofSize))
+	n.Proof = Proof(d.Bytes(5, "proof", 0, MaxProof))
+	if _, ok := schemeOfSize(len(n.Proof)); !ok {
+		d.Fail("proof", "not as long as the proofs of any scheme")
+	}
 	copy(n.Signature[:], d.Bytes(6, "signature", SignatureSize, SignatureSize))
 	return n, d.Done()
 }
@@ -91,7 +99,7 @@ func DecodeEnrolment(b []byte) (*Enrolment, error) {
 // coordinates of its rk.
 func (r *EnrolRequest) Statement(holder, nullifier, rkX, rkY fr.Element) *Statement {
 	return &Statement{
-		Circuit: Enrol, Holder: holder, Scope: EnrolmentScope(r.Genesis, r.Issuer),
+		Circuit: r.Circuit, Holder: holder, Scope: EnrolmentScope(r.Genesis, r.Issuer),
 		Challenge: r.Challenge(), Nullifier: nullifier, RkX: rkX, RkY: rkY,
 	}
 }

@@ -81,7 +81,7 @@ func (s *Statement) PublicInputs() ([]fr.Element, error) {
 			return nil, fmt.Errorf("statement: time %d is beyond 2^40", t)
 		}
 	}
-	if c == Enrol {
+	if c.Enrols() {
 		return []fr.Element{s.Holder, s.Scope, s.Challenge, s.Nullifier, s.RkX, s.RkY}, nil
 	}
 	in := []fr.Element{s.Root, field.Uint(uint64(s.Now)), field.Uint(uint64(s.Until))}

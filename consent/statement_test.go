@@ -30,12 +30,14 @@ func shaped(id CircuitID) *Statement {
 
 func TestPublicInputsCount(t *testing.T) {
 	for id, want := range map[CircuitID]int{Enrol: 6, ConsentOnly: 17, Eligibility: 32, EligibilityWide: 36, Claim: 40, ClaimWide: 44} {
-		in, err := shaped(id).PublicInputs()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(in) != want {
-			t.Errorf("%s: %d inputs, want %d", id, len(in), want)
+		for _, scheme := range Schemes() {
+			in, err := shaped(id.Under(scheme)).PublicInputs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(in) != want {
+				t.Errorf("%s: %d inputs, want %d", id.Under(scheme), len(in), want)
+			}
 		}
 	}
 }
@@ -46,7 +48,7 @@ func TestStatementRefusesWrongShapesAndWidths(t *testing.T) {
 		id         CircuitID
 		change     func(s *Statement)
 	}{
-		{"unknown circuit", "unknown circuit", Claim, func(s *Statement) { s.Circuit = "claim/normal/plonk" }},
+		{"unknown circuit", "unknown circuit", Claim, func(s *Statement) { s.Circuit = "claim/narrow/plonk" }},
 		{"a range too few", "3 ranges", Claim, func(s *Statement) { s.Ranges = s.Ranges[:3] }},
 		{"a set too many", "2 sets", Claim, func(s *Statement) { s.Sets = append(s.Sets, SetRange{Mask: 1}) }},
 		{"the normal profile's sets in the wide one", "1 sets", ClaimWide, func(s *Statement) { s.Sets = s.Sets[:1] }},

@@ -68,7 +68,10 @@ func (s *SignedEnrolRequest) Validate(v View) (directory.Authority, error) {
 	if !signed.Verify(issuer.Key, signed.EnrolRequest, r.Encode(), s.Signature) {
 		return issuer, reject("signature", "it is not %s's", issuer.Name)
 	}
-	if err := v.manifest(Enrol, r.Manifest); err != nil {
+	if !r.Circuit.Enrols() {
+		return issuer, reject("circuit", "%q is no enrol circuit", string(r.Circuit))
+	}
+	if err := v.manifest(r.Circuit, r.Manifest); err != nil {
 		return issuer, err
 	}
 	return issuer, v.window(r.Issued, r.Expires)
@@ -119,7 +122,7 @@ func (v View) window(issued, expires Time) error {
 }
 
 func (r *Request) checkCircuit(v View) error {
-	if !r.Circuit.Known() || r.Circuit == Enrol {
+	if !r.Circuit.Known() || r.Circuit.Enrols() {
 		return reject("circuit", "%q is none that a request can ask for", string(r.Circuit))
 	}
 	return v.manifest(r.Circuit, r.Manifest)

@@ -123,8 +123,10 @@ func TestValidatorRefuses(t *testing.T) {
 			s.signWith = otherKey
 		}},
 		{"key that was rotated away", "signature", func(s *scene) { s.directory.Authorities[0].Key = other.Key }},
-		{"unknown circuit", "circuit", func(s *scene) { s.request.Circuit = "claim/normal/plonk" }},
+		{"unknown circuit", "circuit", func(s *scene) { s.request.Circuit = "claim/narrow/plonk" }},
+		{"another scheme's circuit under these keys", "manifest", func(s *scene) { s.request.Circuit = consent.ClaimPlonk }},
 		{"enrolment in disguise", "circuit", func(s *scene) { s.request.Circuit = consent.Enrol }},
+		{"enrolment in disguise, under PLONK", "circuit", func(s *scene) { s.request.Circuit = consent.EnrolPlonk }},
 		{"keys of its own", "manifest", func(s *scene) { s.request.Manifest[0]++ }},
 		{"no keys on the ledger", "circuit", func(s *scene) { s.directory.Manifests = nil }},
 		{"clock ten minutes slow", "issued", func(s *scene) { s.view.Now = s.view.Now.Add(-10 * time.Minute) }},

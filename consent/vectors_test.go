@@ -79,7 +79,7 @@ func vectors(t *testing.T) []vector {
 		flat = append(flat, b[:]...)
 	}
 	raw("public inputs of the request's statement", flat)
-	m, err := s.SignedDigest([consent.ProofSize]byte{21})
+	m, err := s.SignedDigest(proofOf(128, 0, 21))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"os"
 	"path/filepath"
 
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
+	"github.com/consensys/gnark/backend/witness"
 	cs "github.com/consensys/gnark/constraint/bn254"
 	"github.com/zkconsent/zkconsent/circuits"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
@@ -39,14 +39,19 @@ var (
 	ErrFormat = errors.New("not a proving key of this circuit")
 )
 
-// maxProvingKey bounds a proving key's file; the largest circuit's has 7 MB.
+// maxProvingKey bounds a proving key's file; the largest circuit's has 9 MB.
 const maxProvingKey = 1 << 26
 
 // keys is what one circuit needs to prove.
 type keys struct {
-	system    *cs.R1CS
-	proving   *groth16.ProvingKey
+	scheme
 	verifying *proof.VerifyingKey
+}
+
+// A scheme proves with one circuit's proving key, under Groth16 or PLONK. Its
+// errors may quote the witness.
+type scheme interface {
+	prove(full witness.Witness) (consent.Proof, error)
 }
 
 // loadKeys compiles the circuit and reads its keys. Compiling is as fast as
@@ -69,7 +74,7 @@ func loadKeys(dir string, e *manifest.Entry, development bool) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	system, ok := compiled.(*cs.R1CS)
+	system, ok := compiled.(*cs.R1CS) // the type of both schemes' systems
 	if !ok {
 		return fail("system", ErrSystem)
 	}
@@ -77,7 +82,7 @@ func loadKeys(dir string, e *manifest.Entry, development bool) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	if digest != e.System || uint64(system.GetNbPublicVariables()-1) != e.Public {
+	if digest != e.System || uint64(circuits.PublicInputs(system)) != e.Public {
 		return fail("system", ErrSystem)
 	}
 	folder := filepath.Join(dir, e.Folder())
@@ -87,17 +92,27 @@ func loadKeys(dir string, e *manifest.Entry, development bool) (*keys, error) {
 		return fail(path, err)
 	}
 	path = filepath.Join(folder, manifest.ProvingKeyFile)
-	proving, err := loadProvingKey(path, e.ProvingKey)
+	b, err := readPinned(path, e.ProvingKey)
 	if err != nil {
 		return fail(path, err)
 	}
-	if !fits(proving, system) {
-		return fail(path, ErrFormat)
+	var s scheme
+	switch id.Scheme() {
+	case consent.Groth16:
+		s, err = loadGroth16(system, b)
+	case consent.Plonk:
+		s, err = loadPlonk(system, b)
+	default:
+		err = ErrSystem
 	}
-	return &keys{system, proving, verifying}, nil
+	if err != nil {
+		return fail(path, err)
+	}
+	return &keys{s, verifying}, nil
 }
 
-func loadProvingKey(path string, digest manifest.Digest) (*groth16.ProvingKey, error) {
+// readPinned reads a proving key's file, which must have this digest.
+func readPinned(path string, digest manifest.Digest) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -117,22 +132,17 @@ func loadProvingKey(path string, digest manifest.Digest) (*groth16.ProvingKey, e
 	if sha256.Sum256(b) != digest {
 		return nil, ErrDigest
 	}
+	return b, nil
+}
+
+// loadGroth16 reads a proving key in raw form, whose digest was compared.
+func loadGroth16(system *cs.R1CS, b []byte) (*groth16Keys, error) {
 	pk := new(groth16.ProvingKey)
 	if n, err := pk.UnsafeReadFrom(bytes.NewReader(b)); err != nil || n != int64(len(b)) {
 		return nil, ErrFormat
 	}
-	return pk, nil
-}
-
-// fits compares a key's sizes with the system's, so that gnark does not index
-// beyond them.
-func fits(pk *groth16.ProvingKey, system *cs.R1CS) bool {
-	internal, secret, public := system.GetNbVariables()
-	wires := internal + secret + public
-	return pk.Domain.Cardinality == 1<<bits.Len(uint(system.GetNbConstraints()-1)) &&
-		len(pk.G1.Z) == int(pk.Domain.Cardinality)-1 &&
-		len(pk.InfinityA) == wires && len(pk.InfinityB) == wires &&
-		len(pk.G1.A) == wires-int(pk.NbInfinityA) &&
-		len(pk.G1.B) == wires-int(pk.NbInfinityB) && len(pk.G2.B) == len(pk.G1.B) &&
-		len(pk.G1.K) == wires-public && len(pk.CommitmentKeys) == 0
+	if !fits(pk, system) {
+		return nil, ErrFormat
+	}
+	return &groth16Keys{system, pk}, nil
 }

@@ -1,5 +1,5 @@
-// Package prover turns a statement and a witness into a proof of 128 bytes
-// (docs/spec.md §9). A wallet runs it itself, or asks a service that does.
+// Package prover turns a statement and a witness into a proof under the
+// statement's circuit, by Groth16 or by PLONK (docs/spec.md §9). A wallet runs it itself, or asks a service that does.
 //
 // # Caveats
 //
@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"sync"
 
-	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 	cs "github.com/consensys/gnark/constraint/bn254"
 	"github.com/zkconsent/zkconsent/circuits"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
@@ -133,44 +132,41 @@ func (p *Prover) keysOf(ctx context.Context, id consent.CircuitID) (*keys, error
 // the errors of circuits.Assign, of [Prover.Load], with [ErrNotSatisfied],
 // [ErrProving] or [ErrSelfCheck], or with ctx's, which is looked at before and
 // between the stages.
-func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) ([proof.Size]byte, error) {
-	var none [proof.Size]byte
+func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error) {
 	if err := ctx.Err(); err != nil {
-		return none, err
+		return "", err
 	}
 	inputs, err := s.PublicInputs()
 	if err != nil {
-		return none, err
+		return "", err
 	}
 	full, err := circuits.NewWitness(s, w)
 	if err != nil {
-		return none, err
+		return "", err
 	}
 	k, err := p.keysOf(ctx, s.Circuit)
 	if err != nil {
-		return none, err
+		return "", err
 	}
 	if err := ctx.Err(); err != nil {
-		return none, err
+		return "", err
 	}
-	made, err := groth16.Prove(k.system, k.proving, full)
-	if err != nil {
-		var unsatisfied *cs.UnsatisfiedConstraintError
-		if errors.As(err, &unsatisfied) {
-			return none, ErrNotSatisfied
-		}
-		return none, ErrProving
+	b, err := k.prove(full)
+	var unsatisfied *cs.UnsatisfiedConstraintError
+	switch {
+	case errors.As(err, &unsatisfied):
+		return "", ErrNotSatisfied
+	case errors.Is(err, proof.ErrMalformed):
+		return "", fmt.Errorf("%w: %w", ErrSelfCheck, proof.ErrMalformed)
+	case err != nil:
+		return "", ErrProving
 	}
 	if err := ctx.Err(); err != nil {
-		return none, err
-	}
-	b, err := proof.Encode(made)
-	if err != nil {
-		return none, fmt.Errorf("%w: %w", ErrSelfCheck, err)
+		return "", err
 	}
 	// From the bytes, so that what leaves is what was verified.
 	if err := k.verifying.Verify(inputs, b); err != nil {
-		return none, fmt.Errorf("%w: %w", ErrSelfCheck, err)
+		return "", fmt.Errorf("%w: %w", ErrSelfCheck, err)
 	}
 	return b, nil
 }

@@ -89,7 +89,7 @@ func TestWideProfileIsAcceptedAndDenied(t *testing.T) {
 		r.Sets[1] = consent.SetQuestion{Label: "one of the codes", Mask: 1 << 2, Set: large}
 		shown := p.present(w.askFor(v, r))
 		flipped := *shown
-		flipped.Proof[40] ^= 1
+		flipped.Proof = flippedAt(shown.Proof, 40)
 		verify(t, v, &flipped, verifier.BadSignature)
 		if verdict := verify(t, v, shown, ""); verdict.Circuit != c {
 			t.Errorf("%s: the verdict is on %s", c, verdict.Circuit)

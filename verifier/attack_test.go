@@ -150,7 +150,7 @@ func TestAttack_RerandomisedProof(t *testing.T) {
 	v, _ := w.verifierOf(w.insurer)
 	r := w.ask(v, consent.Claim, consent.Once)
 	shown := p.present(r)
-	made, err := proof.Decode(shown.Proof)
+	made, err := proof.Decode([proof.Size]byte([]byte(shown.Proof)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,9 +158,11 @@ func TestAttack_RerandomisedProof(t *testing.T) {
 	made.Ar = *new(bn254.G1Affine).Neg(&made.Ar)
 	made.Bs = *new(bn254.G2Affine).Neg(&made.Bs)
 	changed := *shown
-	if changed.Proof, err = proof.Encode(made); err != nil {
+	again, err := proof.Encode(made)
+	if err != nil {
 		t.Fatal(err)
 	}
+	changed.Proof = consent.Proof(again[:])
 	if changed.Proof == shown.Proof {
 		t.Fatal("nothing changed")
 	}
@@ -240,7 +242,7 @@ func TestAttack_FalseClaims(t *testing.T) {
 		if err == nil { // the witness's α belongs to the false statement's rk
 			verify(t, v, p.sign(r, s, rsk, rk, made), verifier.BadProof)
 		}
-		junk := p.sign(r, s, rsk, rk, [128]byte(bytes.Repeat([]byte{7}, 128)))
+		junk := p.sign(r, s, rsk, rk, consent.Proof(bytes.Repeat([]byte{7}, 128)))
 		verify(t, v, junk, verifier.BadProof)
 	}
 }

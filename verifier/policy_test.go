@@ -61,7 +61,7 @@ func TestPolicyIsAskedAndAnswered(t *testing.T) {
 		if c.satisfied {
 			want = ""
 		} else {
-			made = [128]byte{}
+			made = consent.Proof(make([]byte, 128))
 		}
 		verify(t, v, p.sign(r, s, rsk, rk, made), want)
 	}

@@ -130,8 +130,8 @@ func (r *Record) recheckPresentation(p *consent.Presentation, asked *consent.Req
 	if p.Request != asked.ID {
 		return faulty("presentation", "it answers another request")
 	}
-	if !asked.Circuit.ProvesConsent() && !p.Watch.IsZero() {
-		return faulty("presentation", "it has a watch tag where no consent is proved")
+	if err := p.Answers(asked.Circuit); err != nil {
+		return &RecordError{"presentation", err}
 	}
 	key := keys[asked.Manifest]
 	if key == nil {

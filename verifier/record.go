@@ -87,7 +87,7 @@ func DecodeRecord(b []byte) (*Record, error) {
 	d := tlv.NewDecoder("record", b, MaxRecord)
 	r := &Record{}
 	r.Request = d.Bytes(1, "request", 1, consent.MaxRequest+1024)
-	r.Presentation = d.Bytes(2, "presentation", consent.PresentationSize, consent.PresentationSize)
+	r.Presentation = d.Bytes(2, "presentation", 1, consent.MaxPresentation)
 	head := d.Bytes(3, "head", 1, directory.MaxEncodedHead)
 	r.Directory = d.Bytes(4, "directory", 1, directory.MaxEncoded)
 	epoch := d.Bytes(5, "epoch", directory.EpochSize, directory.EpochSize)

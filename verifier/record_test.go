@@ -131,7 +131,7 @@ func TestAttack_RecordOfAnotherStory(t *testing.T) {
 		"denied":               {"verdict", func(r *verifier.Record, _ *verifier.Trust) { r.Verdict.Accepted = false }},
 		"another time":         {"head", func(r *verifier.Record, _ *verifier.Trust) { r.Verdict.At -= 500 }},
 		"another asker":        {"request", func(r *verifier.Record, _ *verifier.Trust) { r.Request[len(r.Request)-1]++ }},
-		"another signature":    {"presentation", func(r *verifier.Record, _ *verifier.Trust) { r.Presentation[consent.PresentationSize-1]++ }},
+		"another signature":    {"presentation", func(r *verifier.Record, _ *verifier.Trust) { r.Presentation[consent.Claim.PresentationSize()-1]++ }},
 		"the directory of now": {"directory", func(r *verifier.Record, _ *verifier.Trust) { r.Directory = differentDirectory(t, w) }},
 	} {
 		r, trust := decoded(), w.trust()

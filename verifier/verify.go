@@ -54,8 +54,8 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 		return verdict, err
 	}
 	r := asked.asked.Request
-	if !r.Circuit.ProvesConsent() && !p.Watch.IsZero() {
-		return deny(Malformed) // nothing else binds it there
+	if p.Answers(r.Circuit) != nil {
+		return deny(Malformed)
 	}
 	if verdict.At > r.Expires+consent.Time(consent.ClockSkew/time.Second) {
 		return deny(Expired)

@@ -451,7 +451,7 @@ func (p *patient) present(r *consent.Request) *consent.Presentation {
 	return p.sign(r, s, rsk, rk, made)
 }
 
-func (p *patient) sign(r *consent.Request, s *consent.Statement, rsk redsig.SecretKey, rk [32]byte, made [128]byte) *consent.Presentation {
+func (p *patient) sign(r *consent.Request, s *consent.Statement, rsk redsig.SecretKey, rk [32]byte, made consent.Proof) *consent.Presentation {
 	p.w.t.Helper()
 	m, err := s.SignedDigest(made)
 	if err != nil {
@@ -520,6 +520,13 @@ func (c *counting) Accept(ctx context.Context, a verifier.Answer) error {
 }
 
 // template asks who is adult and has E11 or below, of clinic A.
+// flippedAt is a proof with one bit of a byte changed.
+func flippedAt(p consent.Proof, at int) consent.Proof {
+	b := []byte(p)
+	b[at] ^= 1
+	return consent.Proof(b)
+}
+
 func (w *world) template(c consent.CircuitID, rule consent.Rule) consent.Request {
 	r := consent.Request{
 		Circuit: c, Purpose: 1 << 28, Accepted: 1, Categories: 1 | 1<<5, QFrom: 1, QTo: consent.Time(w.now.Unix()),

@@ -46,7 +46,7 @@ func New(tb testing.TB, id consent.CircuitID, seed uint64) *Case {
 	}
 	c.Statement = consent.Statement{Circuit: id, Scope: c.Element(), Challenge: c.Element()}
 	c.holder()
-	if id != consent.Enrol {
+	if !id.Enrols() {
 		c.Statement.Now = consent.Time(1_700_000_000 + c.rng.Uint64N(1<<28))
 		c.Statement.Until = c.Statement.Now + consent.Time(c.rng.Uint64N(1<<22))
 	}
@@ -210,7 +210,7 @@ func (c *Case) Seal() {
 	rk := c.Rk()
 	s.RkX, s.RkY = rk.X, rk.Y
 	s.Nullifier = consent.Nullifier(h.Nk, s.Scope)
-	if s.Circuit == consent.Enrol {
+	if s.Circuit.Enrols() {
 		s.Holder = holder
 	}
 	records := newSparse(circuits.RecordDepth, c.rng)
@@ -218,7 +218,7 @@ func (c *Case) Seal() {
 		r.Opening.Holder, r.Opening.Grantee, r.Opening.Policy = holder, s.Grantee, s.Policy
 		s.Watch = consent.Watch(r.Opening.W, s.Scope)
 		r.Path.Index = records.put(c.tb, c.leaf(consent.KindConsent, r.Authority, r.Opening.Commitment(), r.Lock))
-		if s.Circuit == consent.ConsentOnly {
+		if s.Circuit.ProvesConsentAlone() {
 			trust := newSparse(consent.TrustDepth, c.rng)
 			index := trust.put(c.tb, r.Authority)
 			p := trust.path(c.tb, index)
@@ -244,7 +244,7 @@ func (c *Case) Seal() {
 	if w.Credential != nil {
 		w.Credential.Path = records.path(c.tb, w.Credential.Path.Index)
 	}
-	if s.Circuit != consent.Enrol {
+	if !s.Circuit.Enrols() {
 		s.Root = records.root()
 	}
 }

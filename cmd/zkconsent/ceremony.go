@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
@@ -62,8 +61,9 @@ func (a *app) ceremonyInitVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init FOLDER",
 		Short: "Begin a ceremony",
-		Long: `Begin a ceremony for circuits, all of Groth16's if none is named, or with --universal
-for the powers of its first phase alone, as PLONK takes them. A file of powers that
+		Long: `Begin a ceremony for circuits, all of Groth16's if none is named. Circuits of PLONK
+that are named get keys from the first phase alone, which then has as many powers as
+they need; with --universal there is no circuit, and the powers are the result. A file of powers that
 snarkjs wrote can stand for the first phase: its points are checked here, but that
 nobody knows the secret behind them is its own ceremony's word. Verify it with
 snarkjs or compare its SHA-256 with a published one; this ceremony pins it.`,
@@ -110,27 +110,20 @@ snarkjs or compare its SHA-256 with a published one; this ceremony pins it.`,
 	return c
 }
 
-// ceremonyCircuits are those that were named, or all that have a second phase.
+// ceremonyCircuits are those that were named, or all of Groth16.
 func ceremonyCircuits(names []string, universal bool) (ids []consent.CircuitID, err error) {
 	for _, n := range names {
 		id := consent.CircuitID(n)
-		if !id.Known() || !hasSecondPhase(id) {
-			return nil, misuse("--circuit %s: none that a ceremony makes keys for; there are %v", n, consent.Circuits())
+		if !id.Known() {
+			return nil, misuse("--circuit %s: unknown; there are %v", n, consent.Circuits())
 		}
 		ids = append(ids, id)
 	}
 	if len(names) > 0 || universal {
 		return ids, nil
 	}
-	for _, id := range consent.Circuits() {
-		if hasSecondPhase(id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
+	return consent.CircuitsOf(consent.Groth16), nil
 }
-
-func hasSecondPhase(id consent.CircuitID) bool { return strings.HasSuffix(string(id), "/groth16") }
 
 // ceremonyBar shows a ceremony's progress.
 func (a *app) ceremonyBar() (show func(ceremony.Progress), end func()) {

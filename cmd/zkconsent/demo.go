@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/registry/ledger"
 )
 
 func (a *app) demoVerb() *cobra.Command {
-	var dir string
+	var dir, scheme string
 	var commands bool
 	c := &cobra.Command{
 		Use:   "demo",
@@ -27,7 +28,10 @@ comes back from 24 words. Every step is a command line of this program, each par
 in a folder of its own; they exchange files only. The exit status is not 0 if a
 step does not end as told.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			var err error
+			under, err := schemeOf(scheme)
+			if err != nil {
+				return err
+			}
 			if dir == "" {
 				if dir, err = os.MkdirTemp("", "zkconsent-demo-"); err != nil {
 					return err
@@ -36,12 +40,13 @@ step does not end as told.`,
 			} else if err = os.MkdirAll(dir, 0o700); err != nil {
 				return err
 			}
-			d := &demo{app: a, ctx: c.Context(), dir: dir, commands: commands, ids: map[string]string{}, done: []demoStep{}}
+			d := &demo{app: a, ctx: c.Context(), dir: dir, commands: commands, scheme: under, ids: map[string]string{}, done: []demoStep{}}
 			return d.play()
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "play in this folder and leave it; default: a temporary one")
 	c.Flags().BoolVar(&commands, "commands", false, "show each command line")
+	schemeFlag(c, &scheme, string(consent.Groth16), "all proofs in the story")
 	return c
 }
 
@@ -52,6 +57,7 @@ type demo struct {
 	ctx      context.Context
 	dir      string
 	commands bool
+	scheme   consent.Scheme
 
 	node string
 	keys string

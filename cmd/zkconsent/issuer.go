@@ -64,20 +64,24 @@ func personFlag(c *cobra.Command, person *string) {
 }
 
 func (a *app) issuerEnrolRequestVerb() *cobra.Command {
-	var person, out string
+	var person, out, scheme string
 	c := &cobra.Command{
 		Use:   "enrol-request --person NUMBER --out FILE",
 		Short: "Ask a person's wallet to enrol",
 		RunE: func(c *cobra.Command, _ []string) error {
+			under, err := schemeOf(scheme)
+			if err != nil {
+				return err
+			}
 			return a.withIssuer(c.Context(), func(i *issuer.Issuer, _ *session) error {
-				r, err := i.CreateEnrolRequest(c.Context(), person)
+				r, err := i.CreateEnrolRequest(c.Context(), person, under)
 				if err != nil {
 					return err
 				}
 				if err := a.writeMessage("signed-enrol-request", out, r.Encode()); err != nil {
 					return err
 				}
-				v := map[string]string{"file": out, "expires": instant(r.Request.Expires)}
+				v := map[string]string{"file": out, "circuit": string(r.Request.Circuit), "expires": instant(r.Request.Expires)}
 				return a.emit(v, func(w io.Writer) {
 					fmt.Fprintf(w, "enrol request written to %s; it can be answered until %s\n", out, v["expires"])
 				})
@@ -86,6 +90,7 @@ func (a *app) issuerEnrolRequestVerb() *cobra.Command {
 	}
 	personFlag(c, &person)
 	c.Flags().StringVar(&out, "out", "", "`file` to write; - for standard output")
+	schemeFlag(c, &scheme, string(consent.Groth16), "the answer's proof")
 	required(c, "out")
 	return c
 }

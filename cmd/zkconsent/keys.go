@@ -26,6 +26,7 @@ func (a *app) keysVerb() *cobra.Command {
 
 func (a *app) keysSetupVerb() *cobra.Command {
 	var names []string
+	var scheme string
 	c := &cobra.Command{
 		Use:   "setup",
 		Short: "Make development keys, once, into a cache",
@@ -37,7 +38,10 @@ members do not all trust one machine needs keys from a ceremony:
 zkconsent ceremony. Only a ledger that was founded with --development-keys
 takes these.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ids := consent.Circuits()
+			ids, err := circuitsUnder(scheme)
+			if err != nil {
+				return err
+			}
 			if len(names) > 0 {
 				ids = nil
 				for _, n := range names {
@@ -57,7 +61,18 @@ takes these.`,
 		},
 	}
 	c.Flags().StringArrayVar(&names, "circuit", nil, "only this circuit, such as claim/normal/groth16; may be repeated")
+	c.Flags().StringVar(&scheme, "scheme", string(consent.Groth16), "the circuits under this proof system: groth16, plonk or all")
+	c.MarkFlagsMutuallyExclusive("circuit", "scheme")
 	return c
+}
+
+// circuitsUnder lists the circuits of a scheme by its name, or all.
+func circuitsUnder(scheme string) ([]consent.CircuitID, error) {
+	if scheme == "all" {
+		return consent.Circuits(), nil
+	}
+	s, err := schemeOf(scheme)
+	return consent.CircuitsOf(s), err
 }
 
 // makeKeys makes the keys that are missing, with a progress bar.

@@ -38,13 +38,13 @@ func (d *demo) ask(party, name string, policy []byte) error {
 	_, err := d.run(party, "signs the request "+name, exitDone, func(a answer) (string, error) {
 		return fmt.Sprintf("%s, %d bytes", a.text("circuit"), a.number("bytes")), nil
 	},
-		"request", "create", d.post(name+"-policy.json"), "--out", d.post(name+"-request.zkc"))
+		"request", "create", d.post(name+"-policy.json"), "--scheme", string(d.scheme), "--out", d.post(name+"-request.zkc"))
 	return err
 }
 
 func (d *demo) prove(party, does, name string) (answer, error) {
 	return d.run(party, does, exitDone, func(a answer) (string, error) {
-		if a.number("proofBytes") != consent.ProofSize || a.number("bytes") != consent.PresentationSize {
+		if a.number("proofBytes") != d.scheme.ProofSize() || a.number("bytes") != consent.Claim.Under(d.scheme).PresentationSize() {
 			return "", errors.New("proof or presentation has another length than the specification's")
 		}
 		return fmt.Sprintf("proof %d bytes, presentation %d bytes, as %s…", a.number("proofBytes"), a.number("bytes"), a.text("pseudonym")[:8]), nil
@@ -114,7 +114,7 @@ func (d *demo) edit(does, from, to string, change func([]byte) error) error {
 		if err != nil {
 			return "", err
 		}
-		b, err := armor.Decode("presentation", file, consent.PresentationSize)
+		b, err := armor.Decode("presentation", file, consent.MaxPresentation)
 		if err != nil {
 			return "", err
 		}

@@ -57,7 +57,7 @@ func (a *app) requestVerb() *cobra.Command {
 }
 
 func (a *app) requestCreateVerb() *cobra.Command {
-	var out string
+	var out, scheme string
 	c := &cobra.Command{
 		Use:   "create POLICY --out FILE",
 		Short: "Make a signed request from a policy",
@@ -77,6 +77,13 @@ The lists that it names lie beside it. "go doc ./verifier/policy" describes the 
 			template, err := p.Template(a.now())
 			if err != nil {
 				return err
+			}
+			if scheme != "" {
+				under, err := schemeOf(scheme)
+				if err != nil {
+					return err
+				}
+				template.Circuit = template.Circuit.Under(under)
 			}
 			return a.withVerifier(c.Context(), func(v *verifier.Verifier, _ *session) error {
 				r, err := v.CreateRequest(c.Context(), template)
@@ -98,6 +105,7 @@ The lists that it names lie beside it. "go doc ./verifier/policy" describes the 
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "`file` to write; - for standard output")
+	schemeFlag(c, &scheme, "", "the answer, in place of the policy's")
 	required(c, "out")
 	return c
 }

@@ -59,7 +59,7 @@ func (d *demo) found() error {
 	if _, err := d.run("steward", "has the circuits' development keys in the cache", exitDone, func(a answer) (string, error) {
 		list, _ := a["circuits"].([]any)
 		return fmt.Sprintf("%d circuits", len(list)), nil
-	}, "keys", "setup"); err != nil {
+	}, "keys", "setup", "--scheme", string(d.scheme)); err != nil {
 		return err
 	}
 	publicKeys := map[string]string{}
@@ -105,7 +105,7 @@ func (d *demo) found() error {
 // warmKeys makes the keys with the user's progress bar when they are not there
 // yet; the step that follows finds them.
 func (d *demo) warmKeys() error {
-	_, _, err := d.app.makeKeys(d.ctx, consent.Circuits())
+	_, _, err := d.app.makeKeys(d.ctx, consent.CircuitsOf(d.scheme))
 	return err
 }
 
@@ -137,7 +137,7 @@ func (d *demo) issue() error {
 		{"insurer", []string{"--coverage", d.post("coverage.json")}},
 	} {
 		request, answered, offer := d.post(i.party+"-enrol.zkc"), d.post(i.party+"-enrolment.zkc"), d.post(i.party+"-offer.zkc")
-		if _, err := d.run(i.party, "asks the wallet of person 17 to enrol", exitDone, nil, "issuer", "enrol-request", "--person", "17", "--out", request); err != nil {
+		if _, err := d.run(i.party, "asks the wallet of person 17 to enrol", exitDone, nil, "issuer", "enrol-request", "--person", "17", "--scheme", string(d.scheme), "--out", request); err != nil {
 			return err
 		}
 		a, err := d.run("patient", "proves possession of the wallet (circuit enrol)", exitDone,

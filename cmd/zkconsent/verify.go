@@ -25,7 +25,7 @@ it as denied and try again when the ledger can be reached. The same bytes again 
 the stored verdict.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			message, err := a.readMessage("presentation", args[0], consent.PresentationSize)
+			message, err := a.readMessage("presentation", args[0], consent.MaxPresentation)
 			var unread *fs.PathError
 			if errors.As(err, &unread) {
 				return err // no presentation was seen, so there is nothing to deny

@@ -53,8 +53,9 @@ type Enrolled struct {
 }
 
 // CreateEnrolRequest makes a challenge for a person who stands before the
-// issuer. It is answered once.
-func (i *Issuer) CreateEnrolRequest(ctx context.Context, person string) (*consent.SignedEnrolRequest, error) {
+// issuer, to be answered under a scheme that the ledger names keys for. It is
+// answered once.
+func (i *Issuer) CreateEnrolRequest(ctx context.Context, person string, scheme consent.Scheme) (*consent.SignedEnrolRequest, error) {
 	if person == "" || len(person) > MaxPerson {
 		return nil, ErrPerson
 	}
@@ -64,15 +65,16 @@ func (i *Issuer) CreateEnrolRequest(ctx context.Context, person string) (*consen
 	}
 	r := &consent.EnrolRequest{
 		Issuer: i.config.ID, Genesis: i.config.Genesis, Issued: i.now(), Expires: i.now() + consent.Time(answerTime/time.Second),
+		Circuit: consent.Enrol.Under(scheme),
 	}
 	found := false
 	for _, m := range d.Manifests {
-		if m.Circuit == string(consent.Enrol) {
+		if m.Circuit == string(r.Circuit) && r.Circuit.Known() {
 			r.Manifest, found = m.Digest, true
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("%w: it names no keys for %s", ErrLedger, consent.Enrol)
+		return nil, fmt.Errorf("%w: it names no keys for %s", ErrLedger, r.Circuit)
 	}
 	if _, err := rand.Read(r.ID[:]); err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func (f *fixture) reopen() {
 
 func (f *fixture) request(person string) *consent.EnrolRequest {
 	f.t.Helper()
-	r, err := f.i.CreateEnrolRequest(f.ctx, person)
+	r, err := f.i.CreateEnrolRequest(f.ctx, person, consent.Groth16)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -503,7 +503,7 @@ func TestRefusesStaleHeadAndForeignKey(t *testing.T) {
 	f := newFixture(t)
 	f.Freeze()
 	f.Sleep(61 * time.Second)
-	if _, err := f.i.CreateEnrolRequest(f.ctx, "patient 7"); !errors.Is(err, issuer.ErrStale) {
+	if _, err := f.i.CreateEnrolRequest(f.ctx, "patient 7", consent.Groth16); !errors.Is(err, issuer.ErrStale) {
 		t.Errorf("%v, want ErrStale", err)
 	}
 	f.Thaw()
@@ -515,7 +515,7 @@ func TestRefusesStaleHeadAndForeignKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := i.CreateEnrolRequest(f.ctx, "patient 7"); !errors.Is(err, issuer.ErrNotIssuer) {
+	if _, err := i.CreateEnrolRequest(f.ctx, "patient 7", consent.Groth16); !errors.Is(err, issuer.ErrNotIssuer) {
 		t.Errorf("another's key: %v, want ErrNotIssuer", err)
 	}
 	i.Close()
@@ -524,7 +524,7 @@ func TestRefusesStaleHeadAndForeignKey(t *testing.T) {
 		t.Error("another authority opened the register")
 	}
 	f.open()
-	if _, err := f.i.CreateEnrolRequest(f.ctx, strings.Repeat("x", issuer.MaxPerson+1)); !errors.Is(err, issuer.ErrPerson) {
+	if _, err := f.i.CreateEnrolRequest(f.ctx, strings.Repeat("x", issuer.MaxPerson+1), consent.Groth16); !errors.Is(err, issuer.ErrPerson) {
 		t.Errorf("a person's number without bound: %v", err)
 	}
 }

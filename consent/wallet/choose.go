@@ -45,7 +45,7 @@ func (r *consentRecord) mismatch(q *consent.Request) string {
 		return "it covers another period of data"
 	case !policy.Equal(&mine):
 		return "it agreed to another policy"
-	case q.Circuit == consent.ConsentOnly && !trusted:
+	case q.Circuit.ProvesConsentAlone() && !trusted:
 		return "its registrar is not on the verifier's list"
 	}
 	return ""

@@ -10,9 +10,9 @@ import (
 	"github.com/zkconsent/zkconsent/consent/wallet"
 )
 
-type proverFunc func(context.Context, *consent.Statement, *consent.Witness) ([consent.ProofSize]byte, error)
+type proverFunc func(context.Context, *consent.Statement, *consent.Witness) (consent.Proof, error)
 
-func (p proverFunc) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error) {
+func (p proverFunc) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error) {
 	return p(ctx, s, w)
 }
 
@@ -27,17 +27,17 @@ func TestAttack_LyingProver(t *testing.T) {
 		prove proverFunc
 		want  error
 	}{
-		"a proof of another statement": {func(context.Context, *consent.Statement, *consent.Witness) ([consent.ProofSize]byte, error) {
+		"a proof of another statement": {func(context.Context, *consent.Statement, *consent.Witness) (consent.Proof, error) {
 			return other.Proof, nil
 		}, wallet.ErrLyingProver},
-		"no proof at all": {func(context.Context, *consent.Statement, *consent.Witness) (b [consent.ProofSize]byte, err error) {
+		"no proof at all": {func(context.Context, *consent.Statement, *consent.Witness) (b consent.Proof, err error) {
 			return b, nil
 		}, wallet.ErrLyingProver},
-		"a statement changed in the wallet's hands": {func(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error) {
+		"a statement changed in the wallet's hands": {func(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error) {
 			s.Until = s.Now
 			return f.prover.Prove(ctx, s, w)
 		}, wallet.ErrLyingProver},
-		"an error that tells the witness": {func(_ context.Context, _ *consent.Statement, w *consent.Witness) (b [consent.ProofSize]byte, err error) {
+		"an error that tells the witness": {func(_ context.Context, _ *consent.Statement, w *consent.Witness) (b consent.Proof, err error) {
 			return b, errors.New(w.Holder.Nk.String())
 		}, wallet.ErrProver},
 	} {

@@ -279,7 +279,7 @@ func TestWarnings(t *testing.T) {
 
 func TestRefusesEnrolRequestOfAStranger(t *testing.T) {
 	f := newFixture(t, consent.Enrol)
-	r, err := f.issuer(f.Hospital).CreateEnrolRequest(f.ctx, "patient 7")
+	r, err := f.issuer(f.Hospital).CreateEnrolRequest(f.ctx, "patient 7", consent.Groth16)
 	if err != nil {
 		t.Fatal(err)
 	}

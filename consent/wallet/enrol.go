@@ -60,7 +60,7 @@ func (w *Wallet) Enrol(ctx context.Context, l Ledger, p Prover, r *consent.Signe
 	defer w.work.Unlock()
 	err = w.update(func(c *contents) error {
 		c.history = append(c.history, Disclosure{
-			At: w.moment(), Request: q.ID, Circuit: consent.Enrol, Signer: q.Issuer, SignerName: issuer.Name,
+			At: w.moment(), Request: q.ID, Circuit: q.Circuit, Signer: q.Issuer, SignerName: issuer.Name,
 			Until: q.Expires, Nullifier: nullifier,
 		})
 		return nil

@@ -191,7 +191,7 @@ func (f *fixture) issuer(by wallettest.Party) *issuer.Issuer {
 // enrol enrols the wallet as a person.
 func (f *fixture) enrol(i *issuer.Issuer, w *wallet.Wallet, person string) (*issuer.Enrolled, error) {
 	f.t.Helper()
-	r, err := i.CreateEnrolRequest(f.ctx, person)
+	r, err := i.CreateEnrolRequest(f.ctx, person, consent.Groth16)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestRefusesDevelopmentKeysInProduction(t *testing.T) {
 	if _, err := f.w.Prove(f.ctx, productive{f}, f.prover, f.review(r), true); !errors.As(err, &refused) || !errors.Is(err, wallet.ErrNoKey) {
 		t.Errorf("got %v", err)
 	}
-	s, err := f.issuer(f.Hospital).CreateEnrolRequest(f.ctx, "17")
+	s, err := f.issuer(f.Hospital).CreateEnrolRequest(f.ctx, "17", consent.Groth16)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func TestAttack_ThievingProver(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stolen consent.Witness
-	thief := proverFunc(func(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error) {
+	thief := proverFunc(func(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error) {
 		stolen = *w
 		return f.prover.Prove(ctx, s, w)
 	})

@@ -15,12 +15,12 @@ import (
 // with anything but the privacy of the witness: the wallet verifies its proofs
 // and signs them itself.
 type Prover interface {
-	Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error)
+	Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error)
 }
 
 // A VerifyingKey verifies the proofs of one circuit.
 type VerifyingKey interface {
-	Verify(publicInputs []fr.Element, proof [consent.ProofSize]byte) error
+	Verify(publicInputs []fr.Element, proof consent.Proof) error
 }
 
 // VerifyingKeys finds the key of a circuit whose manifest has this digest, as
@@ -171,7 +171,7 @@ func named(manifest [32]byte, s *Snapshot) keyName {
 // proved has a statement proved, verifies the proof and signs it. The prover
 // gets a statement of its own: the public inputs that are verified and signed
 // come from one that it never saw.
-func (w *Wallet) proved(ctx context.Context, p Prover, k *keys, session *session, name keyName, wit *consent.Witness, statement func() (*consent.Statement, error)) (proof [consent.ProofSize]byte, signature [consent.SignatureSize]byte, err error) {
+func (w *Wallet) proved(ctx context.Context, p Prover, k *keys, session *session, name keyName, wit *consent.Witness, statement func() (*consent.Statement, error)) (proof consent.Proof, signature [consent.SignatureSize]byte, err error) {
 	theirs, err := statement()
 	if err != nil {
 		return proof, signature, err

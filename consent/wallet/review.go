@@ -81,7 +81,7 @@ func (w *Wallet) Review(ctx context.Context, l Ledger, r *consent.SignedRequest)
 		v.Purpose = p
 	}
 	for _, h := range c.history {
-		if h.Signer.Equal(&q.Signer) && h.Circuit != consent.Enrol {
+		if h.Signer.Equal(&q.Signer) && !h.Circuit.Enrols() {
 			v.PastRequests++
 		}
 	}

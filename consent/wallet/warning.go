@@ -62,7 +62,7 @@ func (v *Review) warn(q *consent.Request, s *consent.Schema, live uint64, past [
 	}
 	recent := 0
 	for _, h := range past {
-		if h.Signer.Equal(&q.Signer) && h.Circuit != consent.Enrol && int64(h.At) > now.Unix()-month {
+		if h.Signer.Equal(&q.Signer) && !h.Circuit.Enrols() && int64(h.At) > now.Unix()-month {
 			recent++
 		}
 	}

@@ -174,7 +174,7 @@ func (c *counting) Revoke(context.Context, uint64, fr.Element) error { return c.
 func TestWithdrawalWhileTheProverWorks(t *testing.T) {
 	f := newFixture(t, consent.ConsentOnly)
 	id := f.given()
-	slow := proverFunc(func(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error) {
+	slow := proverFunc(func(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error) {
 		if err := f.w.Withdraw(ctx, relay{}, id); err != nil {
 			t.Error(err)
 		}

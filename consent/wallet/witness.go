@@ -19,7 +19,7 @@ func (c *choice) witness(ctx context.Context, l Ledger, s *Snapshot, k *keys, q 
 		if w.Consent, err = c.consent.witness(ctx, l, s, k); err != nil {
 			return nil, err
 		}
-		if q.Circuit == consent.ConsentOnly {
+		if q.Circuit.ProvesConsentAlone() {
 			at, err := trusted(&q.Trust, trust, c.consent)
 			if err != nil {
 				return nil, err

@@ -106,7 +106,7 @@ func linkability() []Goal { return nil }
 func ceremony() []Goal {
 	return []Goal{
 		one("ceremony", "contributors", "distinct", AtLeast, 3),
-		one("ceremony", "circuits reproduced", "circuits", AtLeast, 2),
+		one("ceremony", "circuits reproduced", "circuits", AtLeast, 3),
 		one("ceremony", "false proofs accepted", "", Exactly, 0),
 		one("ceremony", "reasons to refuse", "reasons", AtLeast, 23),
 		one("ceremony", "reasons without a test", "", Exactly, 0),

@@ -33,13 +33,13 @@ var (
 
 // A Key verifies the proofs of one circuit.
 type Key interface {
-	Verify(publicInputs []fr.Element, proof [consent.ProofSize]byte) error
+	Verify(publicInputs []fr.Element, proof consent.Proof) error
 }
 
 // Shown is what a holder shows with a statement.
 type Shown struct {
 	Rk        [redsig.PointSize]byte
-	Proof     [consent.ProofSize]byte
+	Proof     consent.Proof
 	Signature [consent.SignatureSize]byte
 }
 

@@ -44,11 +44,11 @@ func enrol(t *testing.T) *enrolled {
 		t.Fatal(err)
 	}
 	e := &m.Entries[0]
-	key, err := proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), e.VerifyingKey, int(e.Public))
+	key, err := proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), consent.Groth16, e.VerifyingKey, int(e.Public))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &consent.EnrolRequest{ID: [16]byte{1}, Issuer: field.Uint(77), Genesis: [32]byte{2}, Nonce: [32]byte{3}, Issued: 4, Expires: 5, Manifest: e.Digest()}
+	r := &consent.EnrolRequest{ID: [16]byte{1}, Issuer: field.Uint(77), Genesis: [32]byte{2}, Nonce: [32]byte{3}, Issued: 4, Expires: 5, Manifest: e.Digest(), Circuit: consent.Enrol}
 
 	ask, err := redsig.NewSecretKey(fresh())
 	if err != nil {
@@ -109,13 +109,15 @@ func TestEnrolment(t *testing.T) {
 		want   error
 		change func(*consent.EnrolRequest, *consent.Enrolment)
 	}{
-		"another request's id":  {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Request[0]++ }},
-		"another nonce":         {presented.ErrSignature, func(r *consent.EnrolRequest, _ *consent.Enrolment) { r.Nonce[0]++ }},
-		"another issuer":        {presented.ErrSignature, func(r *consent.EnrolRequest, _ *consent.Enrolment) { r.Issuer.SetOne() }},
-		"another ledger":        {presented.ErrSignature, func(r *consent.EnrolRequest, _ *consent.Enrolment) { r.Genesis[0]++ }},
-		"another holder":        {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Holder.SetOne() }},
-		"another nullifier":     {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Nullifier.SetOne() }},
-		"another proof":         {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Proof[127]++ }},
+		"another request's id": {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Request[0]++ }},
+		"another nonce":        {presented.ErrSignature, func(r *consent.EnrolRequest, _ *consent.Enrolment) { r.Nonce[0]++ }},
+		"another issuer":       {presented.ErrSignature, func(r *consent.EnrolRequest, _ *consent.Enrolment) { r.Issuer.SetOne() }},
+		"another ledger":       {presented.ErrSignature, func(r *consent.EnrolRequest, _ *consent.Enrolment) { r.Genesis[0]++ }},
+		"another holder":       {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Holder.SetOne() }},
+		"another nullifier":    {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Nullifier.SetOne() }},
+		"another proof": {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) {
+			n.Proof = n.Proof[:127] + consent.Proof([]byte{n.Proof[127] + 1})
+		}},
 		"another signature":     {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Signature[63]++ }},
 		"no point":              {presented.ErrKey, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Rk = [32]byte{0xff, 0xff} }},
 		"a key anybody can use": {presented.ErrKey, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Rk = [32]byte{31: 1} }},

@@ -1,13 +1,15 @@
-// Package proof is the byte form of a Groth16 proof, the loading of verifying
-// keys and the verification of a single proof (docs/spec.md §9.5). Prover and
-// verifier share it; it needs neither circuits nor gnark's front end.
+// Package proof is the byte form of Groth16's and PLONK's proofs, the loading
+// of verifying keys and the verification of a single proof (docs/spec.md §9.5).
+// Prover and verifier share it; it needs neither circuits nor gnark's front
+// end.
 //
 // # Caveats
 //
-// gnark's own proof decoder accepts trailing bytes, the uncompressed form and
-// commitments, and takes memory for as many as the bytes announce. [Decode]
-// takes exactly 128 bytes and each proof has one encoding, so that what a
-// holder signs is what everybody verifies. Groth16 proofs can be
+// gnark's own proof decoders accept trailing bytes, the uncompressed form and
+// commitments, and take memory for as many as the bytes announce. [Decode]
+// takes exactly 128 bytes, [DecodePlonk] exactly 512, and each proof has one
+// encoding, so that what a holder signs is what everybody verifies. The
+// lengths of both are those of consent.Scheme. Groth16 proofs can be
 // re-randomised by anybody: the bytes of a proof are not an identifier unless
 // they are signed.
 package proof
@@ -21,11 +23,10 @@ import (
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 )
 
-// Size is the length of a proof: A (32), B (64), C (32), all compressed.
+// Size is the length of a Groth16 proof: A (32), B (64), C (32), all compressed.
 const Size = 128
 
-// ErrMalformed reports bytes that are not the one encoding of three points of
-// the right groups.
+// ErrMalformed reports bytes that are not the one encoding of a proof.
 var ErrMalformed = errors.New("malformed proof")
 
 func malformed(point, reason string) error {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/zkconsent/zkconsent/circuits/manifest"
+	"github.com/zkconsent/zkconsent/consent"
 )
 
 // maxInputs bounds the public inputs that an entry may announce.
@@ -24,5 +25,5 @@ func Open(dir string, e *manifest.Entry, development bool) (*VerifyingKey, error
 	if e.Public > maxInputs {
 		return nil, fmt.Errorf("%w: %s announces %d public inputs", ErrKey, e.Circuit, e.Public)
 	}
-	return LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), e.VerifyingKey, int(e.Public))
+	return LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), consent.CircuitID(e.Circuit).Scheme(), e.VerifyingKey, int(e.Public))
 }

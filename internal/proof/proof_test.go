@@ -15,6 +15,7 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bn254/fp"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
+	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/proof"
 )
 
@@ -218,28 +219,28 @@ func TestVerifies(t *testing.T) {
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k, err := proof.LoadVerifyingKey(path, sha256.Sum256(file), 3)
+	k, err := proof.LoadVerifyingKey(path, consent.Groth16, sha256.Sum256(file), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := k.Verify(inputs, b); err != nil {
+	if err := k.Verify(inputs, consent.Proof(b[:])); err != nil {
 		t.Fatal(err)
 	}
 	for i := range inputs {
 		changed := append([]fr.Element(nil), inputs...)
 		changed[i] = fr.NewElement(8)
-		if err := k.Verify(changed, b); !errors.Is(err, proof.ErrInvalid) {
+		if err := k.Verify(changed, consent.Proof(b[:])); !errors.Is(err, proof.ErrInvalid) {
 			t.Errorf("input %d changed: %v", i, err)
 		}
 	}
-	if err := k.Verify(inputs[:2], b); !errors.Is(err, proof.ErrInvalid) {
+	if err := k.Verify(inputs[:2], consent.Proof(b[:])); !errors.Is(err, proof.ErrInvalid) {
 		t.Errorf("an input less: %v", err)
 	}
 	_, other := sample(t)
-	if err := k.Verify(inputs, other); !errors.Is(err, proof.ErrInvalid) {
+	if err := k.Verify(inputs, consent.Proof(other[:])); !errors.Is(err, proof.ErrInvalid) {
 		t.Errorf("another proof: %v", err)
 	}
-	if err := k.Verify(inputs, [proof.Size]byte{}); !errors.Is(err, proof.ErrMalformed) {
+	if err := k.Verify(inputs, consent.Proof(make([]byte, proof.Size))); !errors.Is(err, proof.ErrMalformed) {
 		t.Errorf("no proof: %v", err)
 	}
 }

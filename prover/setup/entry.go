@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/consensys/gnark/constraint"
-	cs "github.com/consensys/gnark/constraint/bn254"
 	"github.com/zkconsent/zkconsent/circuits"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
@@ -26,22 +25,12 @@ func NewEntry(id consent.CircuitID, system constraint.ConstraintSystem) (*manife
 	return &manifest.Entry{
 		Circuit:     string(id),
 		Constraints: uint64(system.GetNbConstraints()),
-		Public:      uint64(inputs(system)),
+		Public:      uint64(circuits.PublicInputs(system)),
 		System:      digest,
 		Development: true,
 		Internal:    internal,
 		Excepted:    excepted,
 	}, nil
-}
-
-// inputs is the number of public inputs. Of an R1CS gnark counts the constant 1
-// among them.
-func inputs(system constraint.ConstraintSystem) int {
-	n := system.GetNbPublicVariables()
-	if _, ok := system.(*cs.R1CS); ok {
-		n--
-	}
-	return n
 }
 
 // freeWires returns how many wires the system has that are no inputs, and how

@@ -1,5 +1,5 @@
 // Package setup makes proving and verifying keys for the circuits (docs/spec.md
-// §9.4, §9.5). It is the only place that runs Groth16's setup.
+// §9.4, §9.5). It is the only place that runs the setups of Groth16 and PLONK.
 //
 // # Caveats
 //
@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -105,7 +106,7 @@ func devCircuit(dir string, id consent.CircuitID, m *manifest.Manifest, report f
 	if err != nil {
 		return nil, err
 	}
-	system, ok := compiled.(*cs.R1CS)
+	system, ok := compiled.(*cs.R1CS) // the type of both schemes' systems
 	if !ok {
 		return nil, fmt.Errorf("compiled to %T", compiled)
 	}
@@ -122,9 +123,8 @@ func devCircuit(dir string, id consent.CircuitID, m *manifest.Manifest, report f
 	if err := report(Making); err != nil {
 		return nil, err
 	}
-	var pk groth16.ProvingKey
-	var vk groth16.VerifyingKey
-	if err := groth16.Setup(system, &pk, &vk); err != nil {
+	pk, vk, err := devKeys(id, system)
+	if err != nil {
 		return nil, err
 	}
 	if err := report(Writing); err != nil {
@@ -135,6 +135,22 @@ func devCircuit(dir string, id consent.CircuitID, m *manifest.Manifest, report f
 		return nil, err
 	}
 	return entry, writeKeys(dir, entry, pk.WriteRawTo, vk.WriteTo)
+}
+
+// A key is a proving or a verifying key of either scheme.
+type key interface {
+	WriteTo(io.Writer) (int64, error)
+	WriteRawTo(io.Writer) (int64, error)
+}
+
+// devKeys makes the keys of a circuit's scheme.
+func devKeys(id consent.CircuitID, system *cs.R1CS) (proving, verifying key, err error) {
+	if id.Scheme() == consent.Plonk {
+		return devPlonk(system)
+	}
+	var pk groth16.ProvingKey
+	var vk groth16.VerifyingKey
+	return &pk, &vk, groth16.Setup(system, &pk, &vk)
 }
 
 // whole reports whether an entry's files are there and as they were written.

@@ -5,6 +5,7 @@
 //	{
 //	  "circuit": "claim",                    consent, eligibility or claim
 //	  "profile": "normal",                 ? or wide
+//	  "scheme": "groth16",                 ? or plonk, where the ledger names keys for it
 //	  "purpose": "CLMATTCH",                 one name of the purposes table
 //	  "accept": ["NPU"],                   ? restrictions that are promised to be kept
 //	  "categories": ["conditions", "demographics"],

@@ -26,6 +26,7 @@ func fault(where, format string, args ...any) error {
 type document struct {
 	Circuit    string      `json:"circuit"`
 	Profile    string      `json:"profile"`
+	Scheme     string      `json:"scheme"`
 	Purpose    string      `json:"purpose"`
 	Accept     []string    `json:"accept"`
 	Categories []string    `json:"categories"`

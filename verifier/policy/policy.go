@@ -77,8 +77,14 @@ func (p *Policy) circuit(fs.FS) error {
 	if d.Profile != "normal" && d.Profile != "wide" {
 		return fault("profile", "%q is none of normal, wide", d.Profile)
 	}
-	id := consent.CircuitID(d.Circuit + "/" + d.Profile + "/groth16")
-	if !id.Known() || id == consent.Enrol {
+	if d.Scheme == "" {
+		d.Scheme = string(consent.Groth16)
+	}
+	if _, err := consent.ParseScheme(d.Scheme); err != nil {
+		return fault("scheme", "%v", err)
+	}
+	id := consent.CircuitID(d.Circuit + "/" + d.Profile + "/" + d.Scheme)
+	if !id.Known() || id.Enrols() {
 		return fault("circuit", "%q does not exist in profile %s: consent (normal only), eligibility, claim", d.Circuit, d.Profile)
 	}
 	p.base.Circuit = id

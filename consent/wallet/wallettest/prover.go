@@ -33,7 +33,7 @@ func NewProver(tb testing.TB, ids ...consent.CircuitID) *Prover {
 }
 
 // Prove is a wallet's prover.
-func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) ([consent.ProofSize]byte, error) {
+func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error) {
 	return p.prover.Prove(ctx, s, w)
 }
 
@@ -51,5 +51,10 @@ func (p *Prover) Key(c consent.CircuitID, digest [32]byte, development bool) (wa
 
 // EnrolKey is an issuer's.
 func (p *Prover) EnrolKey(digest [32]byte) (presented.Key, error) {
-	return p.Key(consent.Enrol, digest, true)
+	for _, s := range consent.Schemes() {
+		if e, err := p.Manifest.Find(string(consent.Enrol.Under(s))); err == nil && e.Digest() == digest {
+			return p.Key(consent.CircuitID(e.Circuit), digest, true)
+		}
+	}
+	return nil, &manifest.Error{Reason: "no enrol circuit has this digest"}
 }

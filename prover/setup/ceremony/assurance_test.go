@@ -86,7 +86,7 @@ func TestAssurance_Ceremony(t *testing.T) {
 	ids := []consent.CircuitID{consent.Enrol}
 	options := ceremony.Options{Circuits: ids}
 	if assurance.Full() {
-		ids = append(ids, consent.Claim)
+		ids = append(ids, consent.Claim, consent.EnrolPlonk)
 		options.Circuits = ids
 	}
 	var parties []party

@@ -121,7 +121,7 @@ func TestAttack_DeltaIsGamma(t *testing.T) {
 	p := firstKeys(t, f)
 	f.submit(t, 1, 2, craftKey(t, p[0], scalar(2), nil), craftKey(t, p[1], scalar(7), nil))
 	verified(t, f)
-	a, b := f.bytes(t, payloadFile(2, 1, cube)), f.bytes(t, payloadFile(2, 1, power))
+	a, b := f.bytes(t, payloadFile(2, 1, cube)), f.bytes(t, payloadFile(2, 1, fourth))
 	f.submit(t, 2, 2, craftKey(t, a, inverse(2), nil), craftKey(t, b, scalar(7), nil))
 	refused(t, f, Degenerate)
 
@@ -180,7 +180,7 @@ func TestRefusesVerifyingKeysThatProveAnything(t *testing.T) {
 
 // files are those of a contribution, its payloads first.
 func files(phase, number int) []string {
-	r := &run{Description: &Description{Circuits: []Circuit{{ID: cube}, {ID: power}}}}
+	r := &run{keyed: []prepared{{id: cube}, {id: fourth}}}
 	return append(r.payloadFiles(phase, number), contributionFile(phase, number))
 }
 
@@ -282,7 +282,7 @@ func TestAttack_ContributionAfterTheSeal(t *testing.T) {
 
 func TestAttack_ContributionOfAnotherCeremony(t *testing.T) {
 	f, g := at(t, begun), tiny(filepath.Join(t.TempDir(), "other"))
-	if _, err := g.Begin(t.Context(), Options{Circuits: []consent.CircuitID{power, cube}}); err != nil {
+	if _, err := g.Begin(t.Context(), Options{Circuits: []consent.CircuitID{fourth, cube}}); err != nil {
 		t.Fatal(err)
 	}
 	contribute(t, g, 1)
@@ -311,7 +311,7 @@ func TestAttack_ContributionToAnotherPhase(t *testing.T) {
 // nothing but the chain tells their payloads apart.
 func TestAttack_PayloadOfAnotherCircuit(t *testing.T) {
 	f := at(t, keyed)
-	a, b := payloadFile(2, 2, cube), payloadFile(2, 2, power)
+	a, b := payloadFile(2, 2, cube), payloadFile(2, 2, fourth)
 	x, y := f.bytes(t, a), f.bytes(t, b)
 	if len(x) != len(y) {
 		t.Fatal("the circuits differ in size")

@@ -19,7 +19,7 @@ import (
 
 // Options say what a new ceremony is about.
 type Options struct {
-	Circuits     []consent.CircuitID // that get a second phase; none for a universal setup alone
+	Circuits     []consent.CircuitID // that get keys; none for powers alone
 	Power        int                 // of the first phase's domain; 0: what the circuits need
 	Ptau         string              // file of powers that stands for the first phase; "" for none
 	Contributors int                 // distinct ones that each phase needs; 0: DefaultContributors
@@ -48,14 +48,10 @@ func (f *Folder) Begin(ctx context.Context, o Options) (*Description, error) {
 			return nil, err
 		}
 		d.Circuits = append(d.Circuits, Circuit{id, digest})
-		power := 1
-		for 1<<power < domain(system) {
-			power++
-		}
-		if o.Power == 0 {
-			d.Power = max(d.Power, power)
-		} else if o.Power < power {
-			return nil, refuse(OtherPowers, string(id), "it needs powers for 2^%d", power)
+		if need := power(system); o.Power == 0 {
+			d.Power = max(d.Power, need)
+		} else if o.Power < need {
+			return nil, refuse(OtherPowers, string(id), "it needs powers for 2^%d", need)
 		}
 	}
 	if _, err := DecodeDescription(d.Encode()); err != nil {

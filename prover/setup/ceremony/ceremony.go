@@ -63,7 +63,8 @@ type run struct {
 	*Description
 	ctx      context.Context
 	digest   manifest.Digest // of the description
-	systems  []*cs.R1CS      // in the description's order
+	keyed    []prepared      // circuits with a second phase: Groth16's, in the description's order
+	bare     []prepared      // circuits whose keys follow from the first: PLONK's
 	progress func(Progress)
 	at       Progress
 }
@@ -92,12 +93,33 @@ func (f *Folder) start(ctx context.Context, progress func(Progress)) (*run, erro
 		if digest != c.System {
 			return nil, refuse(OtherSystem, string(c.ID), "this program compiles it to %s, the ceremony is about %s; take the version of the program that began it", digest, c.System)
 		}
-		if domain(system) > 1<<d.Power {
-			return nil, refuse(OtherPowers, string(c.ID), "it needs a domain of %d, the ceremony's is %d", domain(system), 1<<d.Power)
+		if need := power(system); need > d.Power {
+			return nil, refuse(OtherPowers, string(c.ID), "it needs powers for 2^%d, the ceremony's are for 2^%d", need, d.Power)
 		}
-		r.systems = append(r.systems, system)
+		if secondPhase(system) {
+			r.keyed = append(r.keyed, prepared{c.ID, system})
+		} else {
+			r.bare = append(r.bare, prepared{c.ID, system})
+		}
 	}
 	return r, nil
+}
+
+// A prepared circuit has its constraint system. gnark has one type for both
+// schemes' systems.
+type prepared struct {
+	id     consent.CircuitID
+	system *cs.R1CS
+}
+
+// secondPhase reports whether a system's keys need one: Groth16's.
+func secondPhase(system *cs.R1CS) bool { return system.Type == constraint.SystemR1CS }
+
+// power is the least n for which powers of a domain of 2^n serve the system.
+func power(system *cs.R1CS) (n int) {
+	for n = 1; secondPhase(system) && 1<<n < domain(system) || !secondPhase(system) && 2<<n-1 < setup.PlonkPowers(system); n++ {
+	}
+	return n
 }
 
 // step reports the next piece of work, and asks whether it is still wanted.
@@ -116,8 +138,8 @@ func (f *Folder) system(id consent.CircuitID) (*cs.R1CS, manifest.Digest, error)
 		return nil, manifest.Digest{}, fmt.Errorf("ceremony: %w", err)
 	}
 	system, ok := compiled.(*cs.R1CS)
-	if !ok {
-		return nil, manifest.Digest{}, fmt.Errorf("ceremony: %s has no second phase; its keys follow from the first", id)
+	if !ok || len(system.GetCommitments().CommitmentIndexes()) != 0 {
+		return nil, manifest.Digest{}, fmt.Errorf("ceremony: %s compiles to %T or has commitments", id, compiled)
 	}
 	digest, err := circuits.Digest(system)
 	return system, digest, err

@@ -147,8 +147,8 @@ func (r *run) payloadFiles(phase, number int) (names []string) {
 	if phase == 1 {
 		return []string{payloadFile(1, number, "")}
 	}
-	for _, c := range r.Circuits {
-		names = append(names, payloadFile(2, number, c.ID))
+	for _, c := range r.keyed {
+		names = append(names, payloadFile(2, number, c.id))
 	}
 	return names
 }

@@ -129,7 +129,7 @@ type Contribution struct {
 	Phase     int               // 1 or 2
 	Number    int               // in its phase, from 1
 	Previous  manifest.Digest   // of the signed contribution before it, or of what opened the phase
-	Payloads  []manifest.Digest // of its files: in phase 2 one for each circuit, in the description's order
+	Payloads  []manifest.Digest // of its files: in phase 2 one for each circuit of Groth16, in the description's order
 	Name      string            // of the contributor, as they like to be called
 	Key       ed25519.PublicKey
 	Signature [signed.Size]byte // of all the above

@@ -17,7 +17,7 @@ import (
 func fromFile(t *testing.T, path string) (*Folder, error) {
 	t.Helper()
 	f := tiny(filepath.Join(t.TempDir(), "c"))
-	_, err := f.Begin(t.Context(), Options{Circuits: []consent.CircuitID{cube, power}, Ptau: path})
+	_, err := f.Begin(t.Context(), Options{Circuits: []consent.CircuitID{cube, fourth}, Ptau: path})
 	return f, err
 }
 

@@ -19,7 +19,7 @@ type Transcript struct {
 	*Description
 	Digest manifest.Digest // of the description
 	First  *Phase          // nil where a file of powers stands for it
-	Second *Phase          // nil where no circuit has one
+	Second *Phase          // nil where no circuit has one, and before the first is sealed
 	File   *ptau.File      // what that file of powers says of itself; nil without one
 	Keys   []setup.Keys    // of the description's circuits; nil until all is sealed and verified
 
@@ -96,30 +96,51 @@ func (f *Folder) Verify(ctx context.Context, progress func(Progress)) (*Transcri
 	if err != nil {
 		return nil, err
 	}
-	if t.Second == nil || t.Second.Seal == nil {
+	if t.Open() != nil {
 		return t, nil
 	}
 	for i, c := range chains {
-		if err := r.step("sealing %s", r.Circuits[i].ID); err != nil {
+		if err := r.step("sealing %s", r.keyed[i].id); err != nil {
 			return nil, err
 		}
 		proving, verifying, refused := c.(*keyChain).seal(t.Second.Seal.Beacon)
 		if refused != nil {
-			refused.Where = string(r.Circuits[i].ID)
+			refused.Where = string(r.keyed[i].id)
 			return nil, refused
 		}
-		e, err := setup.NewEntry(r.Circuits[i].ID, r.systems[i])
-		if err != nil {
+		if err := t.keys(r.keyed[i], t.KeysDigest(), proving.WriteRawTo, verifying.WriteTo); err != nil {
 			return nil, err
 		}
-		e.Development, e.Transcript = false, t.KeysDigest()
-		k := setup.Keys{Entry: *e, Proving: proving.WriteRawTo, Verifying: verifying.WriteTo}
-		if k.Entry.ProvingKey, k.Entry.VerifyingKey, err = setup.Digests(k); err != nil {
-			return nil, fmt.Errorf("ceremony: %w", err)
+	}
+	g1, g2 := t.Powers()
+	for _, c := range r.bare {
+		if err := r.step("making the keys of %s", c.id); err != nil {
+			return nil, err
 		}
-		t.Keys = append(t.Keys, k)
+		proving, verifying, err := setup.PlonkKeys(c.system, g1, g2)
+		if err != nil {
+			return nil, fmt.Errorf("ceremony: %s: %w", c.id, err)
+		}
+		if err := t.keys(c, t.PowersDigest(), proving.WriteRawTo, verifying.WriteTo); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
+}
+
+// keys adds a circuit's keys and the entry that pins them.
+func (t *Transcript) keys(c prepared, transcript manifest.Digest, proving, verifying func(io.Writer) (int64, error)) error {
+	e, err := setup.NewEntry(c.id, c.system)
+	if err != nil {
+		return err
+	}
+	e.Development, e.Transcript = false, transcript
+	k := setup.Keys{Entry: *e, Proving: proving, Verifying: verifying}
+	if k.Entry.ProvingKey, k.Entry.VerifyingKey, err = setup.Digests(k); err != nil {
+		return fmt.Errorf("ceremony: %w", err)
+	}
+	t.Keys = append(t.Keys, k)
+	return nil
 }
 
 // Compare returns a *[Refusal] unless the manifest has, for each circuit of the
@@ -146,20 +167,20 @@ func (t *Transcript) Compare(m *manifest.Manifest) error {
 func (r *run) read(points bool) (*Transcript, []chain, error) {
 	t := &Transcript{Description: r.Description, Digest: r.digest}
 	open, err := r.first(t, points)
-	if err != nil || open != nil || t.First != nil && t.First.Seal == nil || len(r.Circuits) == 0 {
+	if err != nil || open != nil || t.First != nil && t.First.Seal == nil || len(r.keyed) == 0 {
 		return t, open, err
 	}
 	var chains []chain
-	sizes := make([]int64, len(r.systems))
-	for i, system := range r.systems {
-		sizes[i] = keySize(system)
+	sizes := make([]int64, len(r.keyed))
+	for i, c := range r.keyed {
+		sizes[i] = keySize(c.system)
 		if !points {
 			continue
 		}
-		if err := r.step("preparing %s", r.Circuits[i].ID); err != nil {
+		if err := r.step("preparing %s", c.id); err != nil {
 			return nil, nil, err
 		}
-		k, err := newKeyChain(system, t.powers)
+		k, err := newKeyChain(c.system, t.powers)
 		if err != nil {
 			return nil, nil, fmt.Errorf("ceremony: %w", err)
 		}

@@ -15,14 +15,16 @@ import (
 	cs "github.com/consensys/gnark/constraint/bn254"
 	"github.com/consensys/gnark/frontend"
 	"github.com/consensys/gnark/frontend/cs/r1cs"
+	"github.com/consensys/gnark/frontend/cs/scs"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 )
 
 // Two circuits of one shape, so that a payload for one has the other's size.
 const (
-	cube  consent.CircuitID = "tiny/cube"
-	power consent.CircuitID = "tiny/power"
+	cube   consent.CircuitID = "tiny/cube"
+	fourth consent.CircuitID = "tiny/fourth"
+	sparse consent.CircuitID = "tiny/sparse" // under PLONK
 )
 
 type cubeCircuit struct {
@@ -38,12 +40,12 @@ func (c *cubeCircuit) Define(api frontend.API) error {
 	return nil
 }
 
-type powerCircuit struct {
+type fourthCircuit struct {
 	X frontend.Variable
 	Y frontend.Variable `gnark:",public"`
 }
 
-func (c *powerCircuit) Define(api frontend.API) error {
+func (c *fourthCircuit) Define(api frontend.API) error {
 	x2 := api.Mul(c.X, c.X)
 	x4 := api.Mul(x2, x2)
 	api.AssertIsEqual(api.Mul(x4, x4), api.Add(api.Mul(c.Y, c.Y), 0))
@@ -55,8 +57,10 @@ func compileTiny(id consent.CircuitID) (constraint.ConstraintSystem, error) {
 	switch id {
 	case cube:
 		return frontend.Compile(ecc.BN254.ScalarField(), r1cs.NewBuilder, &cubeCircuit{})
-	case power:
-		return frontend.Compile(ecc.BN254.ScalarField(), r1cs.NewBuilder, &powerCircuit{})
+	case sparse:
+		return frontend.Compile(ecc.BN254.ScalarField(), scs.NewBuilder, &cubeCircuit{})
+	case fourth:
+		return frontend.Compile(ecc.BN254.ScalarField(), r1cs.NewBuilder, &fourthCircuit{})
 	}
 	return nil, errors.New("no such circuit")
 }
@@ -131,7 +135,7 @@ func at(tb testing.TB, stage string) *Folder {
 				tb.Fatal(err)
 			}
 		}
-		if _, err := f.Begin(tb.Context(), Options{Circuits: []consent.CircuitID{power, cube}}); err != nil {
+		if _, err := f.Begin(tb.Context(), Options{Circuits: []consent.CircuitID{fourth, cube}}); err != nil {
 			tb.Fatal(err)
 		}
 		keep(begun)
@@ -217,7 +221,7 @@ func (f *Folder) submit(tb testing.TB, who byte, phase int, payloads ...[]byte) 
 		p = t.Second
 	}
 	c := &Contribution{Ceremony: t.Digest, Phase: phase, Number: len(p.Contributions) + 1, Previous: p.head, Name: "Mallory"}
-	r := &run{Folder: f, Description: t.Description}
+	r := &run{keyed: []prepared{{id: cube}, {id: fourth}}}
 	for i, name := range r.payloadFiles(phase, c.Number) {
 		c.Payloads = append(c.Payloads, sha256.Sum256(payloads[i]))
 		f.put(tb, name, payloads[i])
