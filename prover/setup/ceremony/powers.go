@@ -18,8 +18,8 @@ const (
 	challengeSize = 1 + sha256.Size
 )
 
-// A payload is one file of a contribution, and a chain the payloads that build
-// on one another.
+// A chain is the payloads that build on one another: of the first phase, or of
+// one circuit's second.
 type chain interface {
 	// size is that of a payload's file.
 	size() int64
@@ -30,8 +30,9 @@ type chain interface {
 	contribute() ([]byte, error)
 }
 
-// generator and infinity are the compressed forms that no honest contribution
+// The generators and infinity in compressed form, which no honest contribution
 // shows where its own share stands.
+
 func generatorG1() (b [g1Size]byte) {
 	_, _, g, _ := bn254.Generators()
 	return g.Bytes()

@@ -80,7 +80,10 @@ func (f *Folder) Status(ctx context.Context) (*Transcript, error) {
 		return nil, err
 	}
 	t, _, err := r.read(false)
-	return t, err
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // Verify verifies the transcript as far as it goes: every contribution of every
