@@ -83,7 +83,7 @@ func TestFigures(t *testing.T) {
 		t.Skip("measures for a minute; run: make figures")
 	}
 	dir, m := provertest.Keys(t, consent.Circuits()...)
-	p, err := prover.Open(dir, m, &prover.Options{Preload: consent.Circuits()})
+	p, err := prover.Open(dir, m, &prover.Options{Preload: consent.Circuits(), DevelopmentKeys: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestFigures(t *testing.T) {
 			&task{name: "prove " + e.Circuit, do: func() error { _, err := p.Prove(t.Context(), &c.Statement, &c.Witness); return err }},
 			&task{name: "verify " + e.Circuit, do: func() error { return key.Verify(in, made) }},
 			&task{name: "load " + e.Circuit, do: func() error {
-				cold, err := prover.Open(dir, m, nil)
+				cold, err := prover.Open(dir, m, &prover.Options{DevelopmentKeys: true})
 				if err != nil {
 					return err
 				}

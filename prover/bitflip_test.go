@@ -47,7 +47,7 @@ func everyCircuit(t *testing.T) []proven {
 	t.Helper()
 	once.Do(func() {
 		dir, m := provertest.Keys(t, consent.Circuits()...)
-		p, err := prover.Open(dir, m, nil)
+		p, err := prover.Open(dir, m, development)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +200,7 @@ func TestRefusesPinnedProvingKeyOffTheCurve(t *testing.T) {
 	pinned := *e
 	pinned.ProvingKey = sha256.Sum256(b)
 	m.Put(pinned)
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, development)
 	if err != nil {
 		t.Fatal(err)
 	}

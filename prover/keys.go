@@ -60,9 +60,14 @@ type scheme interface {
 //
 // Each file's digest is compared with the manifest's before it is parsed, since
 // gnark's reader trusts the lengths that a proving key announces.
-func loadKeys(dir string, e *manifest.Entry) (*keys, error) {
+func loadKeys(dir string, e *manifest.Entry, development bool) (*keys, error) {
 	id := consent.CircuitID(e.Circuit)
 	fail := func(file string, err error) (*keys, error) { return nil, &KeyError{id, file, err} }
+	if !development {
+		if err := e.Production(); err != nil {
+			return fail("manifest", err)
+		}
+	}
 	compiled, err := circuits.Compile(id)
 	if err != nil {
 		return nil, err
@@ -80,7 +85,7 @@ func loadKeys(dir string, e *manifest.Entry) (*keys, error) {
 	}
 	folder := filepath.Join(dir, e.Folder())
 	path := filepath.Join(folder, manifest.VerifyingKeyFile)
-	verifying, err := proof.LoadVerifyingKey(path, id.Scheme(), e.VerifyingKey, int(e.Public))
+	verifying, err := proof.Open(dir, e, development)
 	if err != nil {
 		return fail(path, err)
 	}

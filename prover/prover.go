@@ -44,14 +44,19 @@ type Options struct {
 	// keys are found at start and the first proof does not wait. Others are
 	// loaded when they are first used.
 	Preload []consent.CircuitID
+	// DevelopmentKeys lets the prover use keys of a setup by one party. It is
+	// the parameter of that name in the ledger's directory, false for a ledger
+	// whose answers mean something. Without it such keys are a KeyError.
+	DevelopmentKeys bool
 }
 
 // A Prover holds the keys of the circuits in a manifest. It is safe for use by
 // several goroutines; each proof uses all processors, so callers that want to
 // bound latency bound the number of proofs under way.
 type Prover struct {
-	dir      string
-	circuits map[consent.CircuitID]*circuit
+	dir         string
+	development bool
+	circuits    map[consent.CircuitID]*circuit
 }
 
 // circuit is one circuit's keys, loaded once.
@@ -68,7 +73,7 @@ func Open(dir string, m *manifest.Manifest, o *Options) (*Prover, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	p := &Prover{dir: dir, circuits: map[consent.CircuitID]*circuit{}}
+	p := &Prover{dir: dir, development: o.DevelopmentKeys, circuits: map[consent.CircuitID]*circuit{}}
 	for _, e := range m.Entries {
 		id := consent.CircuitID(e.Circuit)
 		if !id.Known() {
@@ -115,7 +120,7 @@ func (p *Prover) keysOf(ctx context.Context, id consent.CircuitID) (*keys, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	k, err := loadKeys(p.dir, &c.entry)
+	k, err := loadKeys(p.dir, &c.entry, p.development)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,9 @@ import (
 	"github.com/zkconsent/zkconsent/prover/provertest"
 )
 
+// development takes the keys that tests have.
+var development = &prover.Options{DevelopmentKeys: true}
+
 func verifyingKey(t *testing.T, dir string, m *manifest.Manifest, id consent.CircuitID) *proof.VerifyingKey {
 	t.Helper()
 	e, err := m.Find(string(id))
@@ -42,7 +45,7 @@ func verifyingKey(t *testing.T, dir string, m *manifest.Manifest, id consent.Cir
 // that differs in one public input.
 func TestAttack_ChangedPublicInput(t *testing.T) {
 	dir, m := provertest.Keys(t, consent.Circuits()...)
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, development)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +101,7 @@ func TestAttack_ChangedPublicInput(t *testing.T) {
 
 func TestAttack_ProofOfAnotherCircuit(t *testing.T) {
 	dir, m := provertest.Keys(t, consent.Claim, consent.Enrol, consent.ClaimPlonk, consent.EnrolPlonk)
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, development)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +306,7 @@ func TestAttack_SwappedKeys(t *testing.T) {
 				if err := os.WriteFile(path, change(b), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				_, err = prover.Open(dir, m, &prover.Options{Preload: []consent.CircuitID{id}})
+				_, err = prover.Open(dir, m, &prover.Options{Preload: []consent.CircuitID{id}, DevelopmentKeys: true})
 				var key *prover.KeyError
 				if !errors.As(err, &key) || !errors.Is(err, prover.ErrDigest) && !errors.Is(err, proof.ErrKeyDigest) {
 					t.Fatalf("got %v", err)
@@ -318,7 +321,7 @@ func TestRefusesKeysOfAnotherSystem(t *testing.T) {
 	other := *e
 	other.System[0] ^= 1
 	m.Put(other)
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, development)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,7 +372,7 @@ func TestRefusesPinnedProvingKeysOfOthers(t *testing.T) {
 		pinned := *e
 		pinned.ProvingKey = sha256.Sum256(b)
 		m.Put(pinned)
-		p, err := prover.Open(dir, m, nil)
+		p, err := prover.Open(dir, m, development)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -391,7 +394,7 @@ func TestRefusesMissingFiles(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, e.Folder(), manifest.ProvingKeyFile)); err != nil {
 		t.Fatal(err)
 	}
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, development)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -405,6 +408,25 @@ func TestRefusesUnknownCircuitInManifest(t *testing.T) {
 	m.Put(manifest.Entry{Circuit: "claim/narrow/groth16"})
 	var unknown *circuits.CircuitError
 	if _, err := prover.Open(t.TempDir(), m, nil); !errors.As(err, &unknown) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestRefusesDevelopmentKeysInProduction: a wallet's prover does not give
+// credit to keys by which others could answer in its patient's place.
+func TestRefusesDevelopmentKeysInProduction(t *testing.T) {
+	dir, m, _ := damaged(t, consent.Enrol)
+	p, err := prover.Open(dir, m, development)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var key *prover.KeyError
+	var refused *manifest.DevelopmentError
+	if err := p.Load(t.Context(), consent.Enrol); !errors.As(err, &key) || !errors.As(err, &refused) {
+		t.Fatalf("got %v", err)
+	}
+	c := circuittest.New(t, consent.Enrol, 1)
+	if b, err := p.Prove(t.Context(), &c.Statement, &c.Witness); !errors.As(err, &refused) || b != "" {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package verifier
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
@@ -60,7 +59,7 @@ func CheckExported(dir string, m *manifest.Manifest, p *consent.ExportedProof) e
 	if e.Digest() != p.Manifest {
 		return fmt.Errorf("%w: the manifest entry of %s is %s, the proof's is %x", ErrOtherKeys, p.Circuit, e.Digest(), p.Manifest)
 	}
-	k, err := proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), p.Circuit.Scheme(), e.VerifyingKey, int(e.Public))
+	k, err := proof.Open(dir, e, true) // whose keys they are is for the reader of the answer to weigh
 	if err != nil {
 		return fmt.Errorf("verifier: %s: %w", e.Circuit, err)
 	}

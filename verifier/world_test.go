@@ -91,10 +91,10 @@ func newWorld(t testing.TB) *world {
 	loaded.once.Do(func() {
 		dir, m := provertest.Keys(t, consent.Claim, consent.Eligibility, consent.ConsentOnly, consent.ClaimWide, consent.EligibilityWide)
 		var err error
-		if loaded.prover, err = prover.Open(dir, m, nil); err != nil {
+		if loaded.prover, err = prover.Open(dir, m, &prover.Options{DevelopmentKeys: true}); err != nil {
 			t.Fatal(err)
 		}
-		if loaded.keys, err = verifier.OpenKeys(dir, m); err != nil {
+		if loaded.keys, err = verifier.OpenKeys(dir, m, directory.Parameters{DevelopmentKeys: true}); err != nil {
 			t.Fatal(err)
 		}
 		loaded.entries = m.Entries
@@ -106,7 +106,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, prover: loaded.prover, keys: loaded.keys, now: time.Unix(1_781_000_000, 0), rng: rand.New(rand.NewPCG(1, 2))}
 	w.headKey = ed25519.NewKeyFromSeed(w.seed(100))
 	w.genesis = sha256.Sum256([]byte("the ledger of this test"))
-	w.dir.Parameters = directory.Parameters{Epoch: epochSeconds, MaxHeadAge: 600, Heartbeat: 60, Quota: 100, PowBits: 8}
+	w.dir.Parameters = directory.Parameters{Epoch: epochSeconds, MaxHeadAge: 600, Heartbeat: 60, Quota: 100, PowBits: 8, DevelopmentKeys: true}
 	w.issuer = w.join(1, "Clinic A", directory.Issuer)
 	w.issuer2 = w.join(2, "Clinic B", directory.Issuer)
 	w.registrar = w.join(3, "Registrar", directory.Registrar)

@@ -15,6 +15,9 @@ const FileName = "manifest.json"
 // MaxFile bounds the size of a manifest's file.
 const MaxFile = 1 << 16
 
+// fileVersion is the version of the file's form.
+const fileVersion = 2
+
 type entryJSON struct {
 	Circuit      string `json:"circuit"`
 	Constraints  uint64 `json:"constraints"`
@@ -23,6 +26,9 @@ type entryJSON struct {
 	ProvingKey   string `json:"provingKey"`
 	VerifyingKey string `json:"verifyingKey"`
 	Development  bool   `json:"development"`
+	Transcript   string `json:"transcript"`
+	Internal     uint64 `json:"internal"`
+	Excepted     uint64 `json:"excepted"`
 }
 
 type manifestJSON struct {
@@ -32,11 +38,12 @@ type manifestJSON struct {
 
 // EncodeJSON is the manifest's file.
 func (m *Manifest) EncodeJSON() []byte {
-	j := manifestJSON{Version: 1, Entries: make([]entryJSON, len(m.Entries))}
+	j := manifestJSON{Version: fileVersion, Entries: make([]entryJSON, len(m.Entries))}
 	for i, e := range m.Entries {
 		j.Entries[i] = entryJSON{
 			e.Circuit, e.Constraints, e.Public,
 			e.System.String(), e.ProvingKey.String(), e.VerifyingKey.String(), e.Development,
+			e.Transcript.String(), e.Internal, e.Excepted,
 		}
 	}
 	b, err := json.MarshalIndent(j, "", "  ")
@@ -58,20 +65,23 @@ func DecodeJSON(b []byte) (*Manifest, error) {
 	if err := d.Decode(&j); err != nil {
 		return nil, &Error{"", err.Error()}
 	}
-	if j.Version != 1 {
-		return nil, &Error{"", fmt.Sprintf("version %d, this program reads version 1", j.Version)}
+	if j.Version != fileVersion {
+		return nil, &Error{"", fmt.Sprintf("version %d, this program reads version %d; its keys belong to another version", j.Version, fileVersion)}
 	}
 	m := &Manifest{}
 	for i, e := range j.Entries {
 		if i > 0 && e.Circuit <= j.Entries[i-1].Circuit {
 			return nil, &Error{e.Circuit, "not after the entry before it"}
 		}
-		entry := Entry{Circuit: e.Circuit, Constraints: e.Constraints, Public: e.Public, Development: e.Development}
+		entry := Entry{Circuit: e.Circuit, Constraints: e.Constraints, Public: e.Public, Development: e.Development, Internal: e.Internal, Excepted: e.Excepted}
 		for _, f := range []struct {
 			name string
 			text string
 			to   *Digest
-		}{{"system", e.System, &entry.System}, {"provingKey", e.ProvingKey, &entry.ProvingKey}, {"verifyingKey", e.VerifyingKey, &entry.VerifyingKey}} {
+		}{
+			{"system", e.System, &entry.System}, {"provingKey", e.ProvingKey, &entry.ProvingKey},
+			{"verifyingKey", e.VerifyingKey, &entry.VerifyingKey}, {"transcript", e.Transcript, &entry.Transcript},
+		} {
 			raw, err := hex.DecodeString(f.text)
 			if err != nil || len(raw) != sha256.Size {
 				return nil, &Error{e.Circuit, f.name + " is not 64 hexadecimal digits"}
@@ -79,8 +89,8 @@ func DecodeJSON(b []byte) (*Manifest, error) {
 			copy(f.to[:], raw)
 		}
 		// The message's decoder knows the bounds of the rest.
-		if !bytes.Equal(entry.Encode(), reencode(&entry)) {
-			return nil, &Error{e.Circuit, "a number or the circuit id is out of bounds"}
+		if _, err := Decode(entry.Encode()); err != nil {
+			return nil, &Error{e.Circuit, err.Error()}
 		}
 		m.Entries = append(m.Entries, entry)
 	}
@@ -88,14 +98,6 @@ func DecodeJSON(b []byte) (*Manifest, error) {
 		return nil, &Error{"", "not in canonical form"}
 	}
 	return m, nil
-}
-
-func reencode(e *Entry) []byte {
-	d, err := Decode(e.Encode())
-	if err != nil {
-		return nil
-	}
-	return d.Encode()
 }
 
 // Load reads a manifest's file from disk.

@@ -9,7 +9,8 @@
 // A manifest is as good as its source. The ledger's directory carries the
 // digest of each entry; whoever takes a manifest from a file compares
 // [Entry.Digest] with it. Keys marked Development come from a setup by one
-// party, who could forge proofs with what it should have forgotten.
+// party, who could forge proofs with what it should have forgotten: where they
+// are not allowed, ask [Entry.Production] before a key is read.
 package manifest
 
 import (
@@ -42,6 +43,9 @@ type Entry struct {
 	ProvingKey   Digest // of the proving key's file
 	VerifyingKey Digest // of the verifying key's file
 	Development  bool   // the setup was one party's
+	Transcript   Digest // of the ceremony's sealed transcript; zero in development alone
+	Internal     uint64 // wires that are no inputs
+	Excepted     uint64 // those of them that the inputs leave free, each for a reason that is written down
 }
 
 // Folder is the name of the folder of the circuit's files: keys are addressed
@@ -64,6 +68,9 @@ func (e *Entry) Encode() []byte {
 	t.Bytes(5, e.ProvingKey[:])
 	t.Bytes(6, e.VerifyingKey[:])
 	t.Bool(7, e.Development)
+	t.Bytes(8, e.Transcript[:])
+	t.Uint(9, e.Internal)
+	t.Uint(10, e.Excepted)
 	return t.Encoded()
 }
 
@@ -82,6 +89,12 @@ func Decode(b []byte) (*Entry, error) {
 	copy(e.ProvingKey[:], d.Bytes(5, "proving key", sha256.Size, sha256.Size))
 	copy(e.VerifyingKey[:], d.Bytes(6, "verifying key", sha256.Size, sha256.Size))
 	e.Development = d.Bool(7, "development")
+	copy(e.Transcript[:], d.Bytes(8, "transcript", sha256.Size, sha256.Size))
+	if e.Development != (e.Transcript == Digest{}) {
+		d.Fail("transcript", "a ceremony has one, and a setup by one party has none")
+	}
+	e.Internal = d.Uint(9, "internal", math.MaxInt32)
+	e.Excepted = d.Uint(10, "excepted", e.Internal)
 	if err := d.Done(); err != nil {
 		return nil, err
 	}
@@ -90,6 +103,24 @@ func Decode(b []byte) (*Entry, error) {
 
 // Digest is what the ledger's directory carries for the circuit.
 func (e *Entry) Digest() Digest { return sha256.Sum256(e.Encode()) }
+
+// Production returns a *[DevelopmentError] unless the keys come from a ceremony:
+// what a ledger demands that does not say of itself that it is a demonstration.
+func (e *Entry) Production() error {
+	if e.Development || e.Transcript == (Digest{}) {
+		return &DevelopmentError{e.Circuit}
+	}
+	return nil
+}
+
+// A DevelopmentError reports keys of a setup by one party where only keys from
+// a ceremony may be used.
+type DevelopmentError struct{ Circuit string }
+
+func (e *DevelopmentError) Error() string {
+	return fmt.Sprintf("manifest: circuit %q: these are development keys, whose maker can prove anything; "+
+		"the ledger does not take them: use the keys of its ceremony, or, for a demonstration, a ledger that was founded with development keys", e.Circuit)
+}
 
 // An Error reports an entry that does not stand in a manifest, or a manifest
 // that is not one.

@@ -42,7 +42,10 @@ authority by even after the key is changed.`,
 	}
 }
 
-func (a *app) newAuthorityKey() (ed25519.PrivateKey, error) {
+func (a *app) newAuthorityKey() (ed25519.PrivateKey, error) { return a.newKey(authorityFile) }
+
+// newKey makes an Ed25519 key in the party's folder.
+func (a *app) newKey(name string) (ed25519.PrivateKey, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -52,16 +55,21 @@ func (a *app) newAuthorityKey() (ed25519.PrivateKey, error) {
 		return nil, err
 	}
 	block := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	return key, writeFile(a.path(authorityFile), block, 0o600)
+	return key, writeFile(a.path(name), block, 0o600)
 }
 
 // authorityKey reads the key in the party's folder. A key that others may read
 // is refused: it can issue, register and ask in the authority's name.
 func (a *app) authorityKey() (ed25519.PrivateKey, error) {
-	path := a.path(authorityFile)
+	return a.readKey(authorityFile, "zkconsent authority key")
+}
+
+// readKey reads a key that the command how makes.
+func (a *app) readKey(name, how string) (ed25519.PrivateKey, error) {
+	path := a.path(name)
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w; make one with: zkconsent authority key", err)
+		return nil, fmt.Errorf("%w; make one with: %s", err, how)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s: others may read it; run: chmod 600 %s", path, path)

@@ -34,7 +34,9 @@ func (a *app) keysSetupVerb() *cobra.Command {
 whole are kept.
 
 These are development keys: whoever made them can forge proofs. A ledger whose
-members do not all trust one machine needs keys from a ceremony.`,
+members do not all trust one machine needs keys from a ceremony:
+zkconsent ceremony. Only a ledger that was founded with --development-keys
+takes these.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ids, err := circuitsUnder(scheme)
 			if err != nil {
@@ -110,6 +112,17 @@ type keyView struct {
 	ProvingKey   string `json:"provingKey"`
 	VerifyingKey string `json:"verifyingKey"`
 	Development  bool   `json:"development"`
+	Transcript   string `json:"transcript,omitempty"`
+	Internal     uint64 `json:"internal"`
+	Excepted     uint64 `json:"excepted"`
+}
+
+func viewEntry(e *manifest.Entry) keyView {
+	k := keyView{e.Circuit, e.Constraints, e.Public, e.Digest().String(), e.ProvingKey.String(), e.VerifyingKey.String(), e.Development, "", e.Internal, e.Excepted}
+	if !e.Development {
+		k.Transcript = e.Transcript.String()
+	}
+	return k
 }
 
 func (a *app) emitManifest(dir string, m *manifest.Manifest, took time.Duration) error {
@@ -119,17 +132,16 @@ func (a *app) emitManifest(dir string, m *manifest.Manifest, took time.Duration)
 		Circuits []keyView `json:"circuits"`
 	}{dir, took.Seconds(), nil}
 	for i := range m.Entries {
-		e := &m.Entries[i]
-		v.Circuits = append(v.Circuits, keyView{e.Circuit, e.Constraints, e.Public, e.Digest().String(), e.ProvingKey.String(), e.VerifyingKey.String(), e.Development})
+		v.Circuits = append(v.Circuits, viewEntry(&m.Entries[i]))
 	}
 	return a.emit(v, func(w io.Writer) {
-		fmt.Fprintf(w, "keys in %s\n%-28s %11s %6s  %-16s %s\n", dir, "circuit", "constraints", "public", "manifest", "setup")
+		fmt.Fprintf(w, "keys in %s\n%-28s %11s %6s %8s %8s  %-16s %s\n", dir, "circuit", "constraints", "public", "wires", "excepted", "manifest", "setup")
 		for _, k := range v.Circuits {
-			how := "ceremony"
-			if k.Development {
-				how = "development"
+			how := "development"
+			if !k.Development {
+				how = "ceremony " + k.Transcript[:16]
 			}
-			fmt.Fprintf(w, "%-28s %11d %6d  %-16s %s\n", k.Circuit, k.Constraints, k.Public, k.Digest[:16], how)
+			fmt.Fprintf(w, "%-28s %11d %6d %8d %8d  %-16s %s\n", k.Circuit, k.Constraints, k.Public, k.Internal, k.Excepted, k.Digest[:16], how)
 		}
 	})
 }

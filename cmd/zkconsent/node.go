@@ -43,7 +43,10 @@ func (a *app) nodeInitVerb() *cobra.Command {
 		Short: "Make a new ledger: its genesis and its one validator",
 		Long: `Make a new ledger with this node as its one validator, and write genesis.zkc: give
 it to every party. The genesis names the steward who may add authorities, the
-built-in schemas, the lists that you name, and the circuits' keys in --keys.`,
+built-in schemas, the lists that you name, and the circuits' keys in --keys.
+
+Keys of a setup by one party are refused, here and by every party of the ledger,
+unless the ledger itself says that it is a demonstration: --development-keys.`,
 		RunE: func(*cobra.Command, []string) error {
 			pub, err := parseKey(stewardKey)
 			if err != nil {
@@ -86,6 +89,7 @@ built-in schemas, the lists that you name, and the circuits' keys in --keys.`,
 	f.Uint64Var(&p.Heartbeat, "heartbeat", 60, "seconds between empty blocks")
 	f.Uint64Var(&p.Quota, "quota", 1<<16, "records per authority and epoch")
 	f.Uint64Var(&p.PowBits, "pow-bits", 20, "leading zero bits of a stamp in place of an authority's signature")
+	f.BoolVar(&p.DevelopmentKeys, "development-keys", false, "take keys of a setup by one party: for demonstrations, since their maker can prove anything")
 	f.Uint64Var(&p.RevokeDelay, "revoke-delay", 3600, "longest random delay, in seconds, between a withdrawal and the erasure of its leaf")
 	required(c, "chain", "steward-key")
 	return c
@@ -127,6 +131,9 @@ func (a *app) genesisDirectory(p directory.Parameters, trusts, sets []string) (*
 	}
 	for i := range m.Entries {
 		e := &m.Entries[i]
+		if err := e.Production(); err != nil && !p.DevelopmentKeys {
+			return nil, fmt.Errorf("%w; a demonstration says so: --development-keys", err)
+		}
 		d.Manifests = append(d.Manifests, directory.Manifest{Circuit: e.Circuit, Digest: [32]byte(e.Digest())})
 	}
 	return d, nil

@@ -6,9 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"path/filepath"
 
-	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/consent/wallet"
@@ -220,28 +218,39 @@ func (a *app) prover() (wallet.Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	return prover.Open(dir, m, nil)
+	g, err := a.genesis()
+	if err != nil {
+		return nil, err
+	}
+	return prover.Open(dir, m, &prover.Options{DevelopmentKeys: g.Directory.Parameters.DevelopmentKeys})
 }
 
 // verifyingKey loads the verifying key whose manifest entry has this digest.
-func (a *app) verifyingKey(digest [32]byte) (*proof.VerifyingKey, error) {
+// development is the ledger's parameter of that name.
+func (a *app) verifyingKey(digest [32]byte, development bool) (*proof.VerifyingKey, error) {
 	dir, m, err := a.manifest()
 	if err != nil {
 		return nil, err
 	}
 	for i := range m.Entries {
 		if e := &m.Entries[i]; [32]byte(e.Digest()) == digest {
-			return proof.LoadVerifyingKey(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile), consent.CircuitID(e.Circuit).Scheme(), e.VerifyingKey, int(e.Public))
+			return proof.Open(dir, e, development)
 		}
 	}
 	return nil, fmt.Errorf("no keys in %s have the manifest that the ledger names, %x…", dir, digest[:8])
 }
 
-func (a *app) walletKeys(_ consent.CircuitID, digest [32]byte) (wallet.VerifyingKey, error) {
-	return a.verifyingKey(digest)
+func (a *app) walletKeys(_ consent.CircuitID, digest [32]byte, development bool) (wallet.VerifyingKey, error) {
+	return a.verifyingKey(digest, development)
 }
 
-func (a *app) enrolKey(digest [32]byte) (presented.Key, error) { return a.verifyingKey(digest) }
+func (a *app) enrolKey(digest [32]byte) (presented.Key, error) {
+	g, err := a.genesis()
+	if err != nil {
+		return nil, err
+	}
+	return a.verifyingKey(digest, g.Directory.Parameters.DevelopmentKeys)
+}
 
 // verifierKeys loads the verifying keys of all circuits.
 func (a *app) verifierKeys() (verifier.Keys, error) {
@@ -249,5 +258,9 @@ func (a *app) verifierKeys() (verifier.Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return verifier.OpenKeys(dir, m)
+	g, err := a.genesis()
+	if err != nil {
+		return nil, err
+	}
+	return verifier.OpenKeys(dir, m, g.Directory.Parameters)
 }

@@ -83,7 +83,7 @@ func (d *demo) found() error {
 	if _, err := d.run("steward", "founds the ledger", exitDone, func(a answer) (string, error) { return "genesis " + a.text("genesis")[:16] + "…", nil },
 		"node", "init", "--chain", "zkconsent-demo", "--steward-key", publicKeys["steward"],
 		"--trust-list", d.post("hospitals.zkc"), "--trust-list", d.post("insurers.zkc"), "--value-set", d.post("plans.zkc"),
-		"--every-block", "--epoch", "60", "--max-head-age", "60", "--heartbeat", "6", "--pow-bits", "12", "--revoke-delay", "2"); err != nil {
+		"--development-keys", "--every-block", "--epoch", "60", "--max-head-age", "60", "--heartbeat", "6", "--pow-bits", "12", "--revoke-delay", "2"); err != nil {
 		return err
 	}
 	genesis, err := os.ReadFile(filepath.Join(d.home("steward"), genesisFile))

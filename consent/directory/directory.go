@@ -38,6 +38,11 @@ type Parameters struct {
 	PowBits     uint64 // leading zero bits of a stamp in place of a signer
 	RevokeDelay uint64 // seconds; the longest random delay between Withdraw and Revoke
 	Stewards    uint64 // how many stewards must sign a governance transaction
+
+	// DevelopmentKeys makes the ledger a demonstration: its circuits' keys may be
+	// of a setup by one party, who can prove anything. Without it, every party
+	// refuses such keys.
+	DevelopmentKeys bool
 }
 
 // MaxRootAge is the greatest age, in seconds from its replacement, of an epoch

@@ -47,6 +47,7 @@ func (d *Directory) Encode() []byte {
 		e.String(1, d.Manifests[i].Circuit)
 		e.Bytes(2, d.Manifests[i].Digest[:])
 	})
+	e.Bool(14, p.DevelopmentKeys)
 	return e.Encoded()
 }
 
@@ -84,6 +85,7 @@ func DecodeDirectory(b []byte) (*Directory, error) {
 		copy(m.Digest[:], r.Bytes(2, "digest", sha256.Size, sha256.Size))
 		d.Manifests = append(d.Manifests, m)
 	})
+	d.Parameters.DevelopmentKeys = r.Bool(14, "development keys")
 	if err := r.Done(); err != nil {
 		return nil, err
 	}

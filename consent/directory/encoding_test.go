@@ -138,6 +138,24 @@ func TestRefusesInvalidGenesis(t *testing.T) {
 	}
 }
 
+// TestDevelopmentKeysAreOneByteOfTheGenesis: a ledger cannot turn from a
+// demonstration into one that counts, or back, and keep its name.
+func TestDevelopmentKeysAreOneByteOfTheGenesis(t *testing.T) {
+	g, demonstration := sample(), sample()
+	demonstration.Directory.Parameters.DevelopmentKeys = true
+	if directory.GenesisHash(g) == directory.GenesisHash(demonstration) || g.Directory.Digest() == demonstration.Directory.Digest() {
+		t.Error("the genesis does not bind whether development keys are taken")
+	}
+	if d, err := directory.DecodeDirectory(demonstration.Directory.Encode()); err != nil || !d.Parameters.DevelopmentKeys {
+		t.Errorf("%+v, %v", d, err)
+	}
+	b := g.Directory.Encode()
+	b[len(b)-1] = 2
+	if _, err := directory.DecodeDirectory(b); err == nil || !strings.Contains(err.Error(), "development keys") {
+		t.Errorf("neither yes nor no: %v", err)
+	}
+}
+
 func TestRefusesEveryTruncationAndTrailingByte(t *testing.T) {
 	h := sampleHead()
 	g := sample()

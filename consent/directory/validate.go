@@ -126,7 +126,7 @@ func (a *Authority) Validate() error {
 		return invalid("id", "zero means no signer")
 	case len(a.Key) != ed25519.PublicKeySize:
 		return invalid("key", "%d bytes, an Ed25519 key has %d", len(a.Key), ed25519.PublicKeySize)
-	case isWeak(a.Key):
+	case WeakKey(a.Key):
 		return invalid("key", "everybody can sign with it")
 	case a.Roles == 0 || a.Roles&^allRoles != 0:
 		return invalid("roles", "%#x is not a non-empty set of known roles", uint8(a.Roles))

@@ -2,8 +2,8 @@ package directory_test
 
 // SHA-256 of the messages of sample and sampleHead.
 const (
-	vectorGenesis    = "57a93ca321a7dfc82f81c32dab2500910168863d673519f84fef52ee1ff7115b"
-	vectorDirectory  = "54d22c5a1b73ad3d85a2b7a2a204e69f3e9047fbaac2433311ae7f3093577564"
-	vectorState      = "aba08ed871d30d77a770d13d1e9977342c1e03443c2a64e9997ee37377864bd6"
-	vectorCheckpoint = "5b8994ee28ac3ccf2e04f8734aa2e4a64fb58b0447f51328ae6ea25f20934fe9"
+	vectorGenesis    = "220abc8378a6fe1a40c3c0439cc30625359b4c21995923b7a8474a76ad5915ad"
+	vectorDirectory  = "f863f87974e95556866f15faab11c1d2be2e9eb3e3d233059505c4608dbb1830"
+	vectorState      = "2bc98ec569eda95cb0e90c5a140cc5d08b3800ca41e79f65927f0b8d43409cfc"
+	vectorCheckpoint = "a21ab9a45ed04401f45855ab5ad711e49730fc78fced7ca682bd6692f2200c11"
 )

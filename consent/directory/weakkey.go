@@ -25,9 +25,9 @@ func modulusPlus(n int) (b [ed25519.PublicKeySize]byte) {
 	return b
 }
 
-// isWeak reports a key under which everybody can sign: one of small order, as
-// a file of zeros is.
-func isWeak(key ed25519.PublicKey) bool {
+// WeakKey reports a key under which everybody can sign: one of small order, as
+// a file of zeros is. The key must have Ed25519's length.
+func WeakKey(key ed25519.PublicKey) bool {
 	y := [ed25519.PublicKeySize]byte(key)
 	y[31] &= 0x7f
 	for _, s := range smallOrder {

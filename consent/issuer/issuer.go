@@ -37,7 +37,8 @@ type Config struct {
 	Key     ed25519.PrivateKey // its current key
 	Ledger  Ledger
 	// EnrolKey finds the verifying key of the enrol circuit by the digest of
-	// its manifest entry, as the ledger's directory names it.
+	// its manifest entry, as the ledger's directory names it, and refuses one
+	// of a setup by one party unless the ledger's parameters allow it.
 	EnrolKey func(manifest [32]byte) (presented.Key, error)
 	Now      func() time.Time // time.Now if nil
 }

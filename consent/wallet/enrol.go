@@ -26,7 +26,11 @@ func (w *Wallet) Enrol(ctx context.Context, l Ledger, p Prover, r *consent.Signe
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := w.ReviewEnrolment(ctx, l, r)
+	s, err := w.snapshot(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := r.Validate(w.view(s))
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +50,7 @@ func (w *Wallet) Enrol(ctx context.Context, l Ledger, p Prover, r *consent.Signe
 	wit := k.witness()
 	wit.Holder.Alpha = session.alpha.Bytes()
 	nullifier := consent.Nullifier(k.nk, scope)
-	proof, signature, err := w.proved(ctx, p, k, session, q.Manifest, wit, func() (*consent.Statement, error) {
+	proof, signature, err := w.proved(ctx, p, k, session, named(q.Manifest, s), wit, func() (*consent.Statement, error) {
 		return q.Statement(k.holder, nullifier, session.rk.X(), session.rk.Y()), nil
 	})
 	if err != nil {

@@ -167,7 +167,7 @@ func (f *fixture) verify(r *consent.Request, p *consent.Presentation) error {
 	if p.Request != r.ID || p.Epoch != s.Epoch.Number {
 		return errors.New("other request or epoch")
 	}
-	key, err := f.prover.Key(r.Circuit, r.Manifest)
+	key, err := f.prover.Key(r.Circuit, r.Manifest, true)
 	if err != nil {
 		return err
 	}

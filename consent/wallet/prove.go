@@ -24,8 +24,9 @@ type VerifyingKey interface {
 }
 
 // VerifyingKeys finds the key of a circuit whose manifest has this digest, as
-// the ledger's directory names it.
-type VerifyingKeys func(c consent.CircuitID, manifest [32]byte) (VerifyingKey, error)
+// the ledger's directory names it. It refuses a key of a setup by one party
+// unless development is true, which is what the directory says of the ledger.
+type VerifyingKeys func(c consent.CircuitID, manifest [32]byte, development bool) (VerifyingKey, error)
 
 // Errors of proving.
 var (
@@ -113,7 +114,7 @@ func (w *Wallet) present(ctx context.Context, p Prover, v *Review, s *Snapshot, 
 		shown.Watch = consent.Watch(wit.Consent.Opening.W, scope)
 	}
 	wit.Holder.Alpha = session.alpha.Bytes()
-	proof, signature, err := w.proved(ctx, p, k, session, q.Manifest, wit, func() (*consent.Statement, error) { return q.Statement(shown) })
+	proof, signature, err := w.proved(ctx, p, k, session, named(q.Manifest, s), wit, func() (*consent.Statement, error) { return q.Statement(shown) })
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +158,20 @@ func freshBytes() (b [redsig.FreshSize]byte, err error) {
 	return b, err
 }
 
+// A keyName is what the ledger's directory says of a circuit's keys.
+type keyName struct {
+	manifest    [32]byte
+	development bool // whether they may be of a setup by one party
+}
+
+func named(manifest [32]byte, s *Snapshot) keyName {
+	return keyName{manifest, s.Directory.Parameters.DevelopmentKeys}
+}
+
 // proved has a statement proved, verifies the proof and signs it. The prover
 // gets a statement of its own: the public inputs that are verified and signed
 // come from one that it never saw.
-func (w *Wallet) proved(ctx context.Context, p Prover, k *keys, session *session, manifest [32]byte, wit *consent.Witness, statement func() (*consent.Statement, error)) (proof consent.Proof, signature [consent.SignatureSize]byte, err error) {
+func (w *Wallet) proved(ctx context.Context, p Prover, k *keys, session *session, name keyName, wit *consent.Witness, statement func() (*consent.Statement, error)) (proof consent.Proof, signature [consent.SignatureSize]byte, err error) {
 	theirs, err := statement()
 	if err != nil {
 		return proof, signature, err
@@ -176,7 +187,7 @@ func (w *Wallet) proved(ctx context.Context, p Prover, k *keys, session *session
 	if w.vks == nil {
 		return proof, signature, ErrNoKey
 	}
-	vk, err := w.vks(mine.Circuit, manifest)
+	vk, err := w.vks(mine.Circuit, name.manifest, name.development)
 	if err != nil {
 		return proof, signature, fmt.Errorf("%w: %w", ErrNoKey, err)
 	}

@@ -179,7 +179,15 @@ func fuzzing() []Goal { return nil }
 func linkability() []Goal { return nil }
 
 // ceremony: a setup that is refused unless several took part.
-func ceremony() []Goal { return nil }
+func ceremony() []Goal {
+	return []Goal{
+		one("ceremony", "contributors", "distinct", AtLeast, 3),
+		one("ceremony", "circuits reproduced", "circuits", AtLeast, 3),
+		one("ceremony", "false proofs accepted", "", Exactly, 0),
+		one("ceremony", "reasons to refuse", "reasons", AtLeast, 23),
+		one("ceremony", "reasons without a test", "", Exactly, 0),
+	}
+}
 
 // plonk: the same circuits under the universal setup.
 func plonk() []Goal { return nil }

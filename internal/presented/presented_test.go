@@ -39,7 +39,7 @@ func enrol(t *testing.T) *enrolled {
 		return b
 	}
 	dir, m := provertest.Keys(t, consent.Enrol)
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, &prover.Options{DevelopmentKeys: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func plonkKey(t testing.TB) (file []byte, inputs []fr.Element, p consent.Proof) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := prover.Open(dir, m, nil)
+	made, err := prover.Open(dir, m, &prover.Options{DevelopmentKeys: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ const (
 	Request      = "request"
 	EnrolRequest = "enrol-request"
 	Transaction  = "transaction"
+
+	CeremonyContribution = "ceremony-contribution"
 )
 
 // Sign signs msg as a message of the given kind. A kind that is empty or holds

@@ -28,7 +28,7 @@ func Keys(tb testing.TB, ids ...consent.CircuitID) (dir string, m *manifest.Mani
 		if err != nil {
 			cache = os.TempDir()
 		}
-		dir = filepath.Join(cache, "zkconsent-test-keys")
+		dir = filepath.Join(cache, "zkconsent-test-keys-2") // another number with each form of the manifest's file
 	}
 	all, err := setup.Dev(context.Background(), dir, ids, nil)
 	if err != nil {
@@ -50,7 +50,7 @@ func Keys(tb testing.TB, ids ...consent.CircuitID) (dir string, m *manifest.Mani
 func New(tb testing.TB, ids ...consent.CircuitID) *prover.Prover {
 	tb.Helper()
 	dir, m := Keys(tb, ids...)
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, &prover.Options{DevelopmentKeys: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

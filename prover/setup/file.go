@@ -31,6 +31,17 @@ func writeBytes(path string, content []byte) (manifest.Digest, error) {
 	})
 }
 
+func digestOf(write func(io.Writer) (int64, error)) (d manifest.Digest, err error) {
+	h := sha256.New()
+	b := bufio.NewWriterSize(h, 1<<16)
+	if _, err := write(b); err != nil {
+		return d, err
+	}
+	err = b.Flush()
+	copy(d[:], h.Sum(nil))
+	return d, err
+}
+
 func fileDigest(path string) (d manifest.Digest, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"errors"
 )
 
-// lock refuses: without a lock that ends with its process, two setups could
+// Lock refuses: without a lock that ends with its process, two setups could
 // write one folder, or a crash could close it for ever.
-func lock(context.Context, string) (func(), error) {
+func Lock(context.Context, string) (func(), error) {
 	return nil, errors.New("setup: no file locks on this system; make the keys on a unix and copy the folder")
 }

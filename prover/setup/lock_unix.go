@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// lock takes an advisory lock that ends with the process at the latest. It
+// Lock takes an advisory lock that ends with the process at the latest. It
 // waits for other holders until ctx is over.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("setup: %w", err)

@@ -64,7 +64,7 @@ func Dev(ctx context.Context, dir string, ids []consent.CircuitID, progress func
 		return nil, fmt.Errorf("setup: %w", err)
 	}
 	progress(Progress{Stage: Waiting, Total: len(ids)})
-	unlock, err := lock(ctx, filepath.Join(dir, "setup.lock"))
+	unlock, err := Lock(ctx, filepath.Join(dir, "setup.lock"))
 	if err != nil {
 		return nil, err
 	}
@@ -130,25 +130,11 @@ func devCircuit(dir string, id consent.CircuitID, m *manifest.Manifest, report f
 	if err := report(Writing); err != nil {
 		return nil, err
 	}
-	entry := &manifest.Entry{
-		Circuit:     string(id),
-		Constraints: uint64(system.GetNbConstraints()),
-		Public:      uint64(circuits.PublicInputs(system)),
-		System:      digest,
-		Development: true,
-	}
-	folder := filepath.Join(dir, entry.Folder())
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	entry, err := NewEntry(id, system)
+	if err != nil {
 		return nil, err
 	}
-	// The proving key in raw form: no square roots when it is loaded.
-	if entry.ProvingKey, err = writeFile(filepath.Join(folder, manifest.ProvingKeyFile), pk.WriteRawTo); err != nil {
-		return nil, err
-	}
-	if entry.VerifyingKey, err = writeFile(filepath.Join(folder, manifest.VerifyingKeyFile), vk.WriteTo); err != nil {
-		return nil, err
-	}
-	return entry, nil
+	return entry, writeKeys(dir, entry, pk.WriteRawTo, vk.WriteTo)
 }
 
 // A key is a proving or a verifying key of either scheme.

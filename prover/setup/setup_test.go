@@ -9,11 +9,46 @@ import (
 	"testing"
 	"time"
 
+	"github.com/consensys/gnark-crypto/ecc"
+	"github.com/consensys/gnark/frontend"
+	"github.com/consensys/gnark/frontend/cs/r1cs"
+	"github.com/consensys/gnark/std/math/bits"
+	"github.com/zkconsent/zkconsent/circuits"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 )
 
 var enrol = []consent.CircuitID{consent.Enrol}
+
+// loose has a bit that nothing makes a bit: a prover would choose it.
+type loose struct {
+	X, Y frontend.Variable `gnark:",public"`
+}
+
+func (c *loose) Define(api frontend.API) error {
+	bit := bits.ToBinary(api, c.X, bits.WithNbDigits(2), bits.WithUnconstrainedOutputs())[0]
+	api.AssertIsEqual(api.Mul(bit, c.Y), 0)
+	return nil
+}
+
+func TestMakesNoKeysForACircuitWithFreeWires(t *testing.T) {
+	system, err := frontend.Compile(ecc.BN254.ScalarField(), r1cs.NewBuilder, &loose{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var free *WireError
+	if _, err := NewEntry(consent.Enrol, system); !errors.As(err, &free) || free.Wires != 1 {
+		t.Fatalf("got %v", err)
+	}
+	good, err := circuits.Compile(consent.Enrol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := NewEntry(consent.Enrol, good)
+	if err != nil || e.Internal == 0 || e.Excepted != 252 {
+		t.Fatalf("%+v, %v", e, err)
+	}
+}
 
 func TestDevKeepsWholeKeysAndReplacesDamaged(t *testing.T) {
 	dir := t.TempDir()
@@ -86,7 +121,7 @@ func TestDevHonoursContext(t *testing.T) {
 	if _, err := Dev(ctx, dir, enrol, nil); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
-	unlock, err := lock(t.Context(), filepath.Join(dir, "setup.lock"))
+	unlock, err := Lock(t.Context(), filepath.Join(dir, "setup.lock"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package wallettest
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"github.com/zkconsent/zkconsent/circuits/manifest"
@@ -26,7 +25,7 @@ type Prover struct {
 func NewProver(tb testing.TB, ids ...consent.CircuitID) *Prover {
 	tb.Helper()
 	dir, m := provertest.Keys(tb, ids...)
-	p, err := prover.Open(dir, m, nil)
+	p, err := prover.Open(dir, m, &prover.Options{DevelopmentKeys: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -39,7 +38,7 @@ func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Wit
 }
 
 // Key is a wallet's VerifyingKeys.
-func (p *Prover) Key(c consent.CircuitID, digest [32]byte) (wallet.VerifyingKey, error) {
+func (p *Prover) Key(c consent.CircuitID, digest [32]byte, development bool) (wallet.VerifyingKey, error) {
 	e, err := p.Manifest.Find(string(c))
 	if err != nil {
 		return nil, err
@@ -47,14 +46,14 @@ func (p *Prover) Key(c consent.CircuitID, digest [32]byte) (wallet.VerifyingKey,
 	if e.Digest() != digest {
 		return nil, &manifest.Error{Circuit: string(c), Reason: "another digest"}
 	}
-	return proof.LoadVerifyingKey(filepath.Join(p.dir, e.Folder(), manifest.VerifyingKeyFile), c.Scheme(), e.VerifyingKey, int(e.Public))
+	return proof.Open(p.dir, e, development)
 }
 
 // EnrolKey is an issuer's.
 func (p *Prover) EnrolKey(digest [32]byte) (presented.Key, error) {
 	for _, s := range consent.Schemes() {
 		if e, err := p.Manifest.Find(string(consent.Enrol.Under(s))); err == nil && e.Digest() == digest {
-			return p.Key(consent.CircuitID(e.Circuit), digest)
+			return p.Key(consent.CircuitID(e.Circuit), digest, true)
 		}
 	}
 	return nil, &manifest.Error{Reason: "no enrol circuit has this digest"}

@@ -90,7 +90,7 @@ func (w *World) genesis(m *manifest.Manifest) *directory.Genesis {
 	}
 	both := directory.Registrar | directory.Issuer
 	d := directory.Directory{
-		Parameters: directory.Parameters{Epoch: 600, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 6, Quota: 10_000, PowBits: 4, RevokeDelay: 3600},
+		Parameters: directory.Parameters{Epoch: 600, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 6, Quota: 10_000, PowBits: 4, RevokeDelay: 3600, DevelopmentKeys: true},
 		Authorities: []directory.Authority{
 			record(w.Hospital, "Hospital", both), record(w.Clinic, "Clinic", both),
 			record(w.Insurer, "Insurer", directory.Verifier), record(w.Research, "Research", directory.Verifier),
