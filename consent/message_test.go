@@ -2,6 +2,7 @@ package consent_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"math"
 	"runtime"
@@ -202,4 +203,29 @@ func TestPresentationJSONIsCanonical(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+}
+
+func FuzzPresentationJSON(f *testing.F) {
+	b, err := samplePresentation().MarshalJSON()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"request":"00"}`))
+	f.Add([]byte(`{}{}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p consent.Presentation
+		if err := p.UnmarshalJSON(b); err != nil {
+			var fault *consent.PresentationError
+			if !errors.As(err, &fault) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		again, err := p.MarshalJSON()
+		var compact bytes.Buffer
+		if err != nil || json.Compact(&compact, b) != nil || !bytes.Equal(compact.Bytes(), again) {
+			t.Fatalf("two forms of one presentation: %v", err)
+		}
+	})
 }
