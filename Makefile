@@ -63,13 +63,16 @@ test-fhir: ## the FHIR compiler's tests and HL7's official examples (fetched onc
 figures: ## measure circuits, proving, verifying, commits; prints the tables
 	go test -count=1 -v -timeout 15m -run Figures ./benchmarks
 
-fuzz: ## each fuzz target for FUZZTIME (20s)
-	@grep -rl --include='*_test.go' --exclude-dir=.cache '^func Fuzz' . | sort | while read -r file; do \
-	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$file"); do \
-	    echo "$$(dirname "$$file") $$target"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
-	  done; \
-	done
+fuzz: ## each fuzz target for FUZZTIME (20s); a line for each, and failure if one fails
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; targets=0; failed=0; \
+	while read -r file target; do \
+	  dir=$$(dirname "$$file"); state=ok; targets=$$((targets + 1)); \
+	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null >"$$log" 2>&1 || { state=FAILED; failed=$$((failed + 1)); }; \
+	  execs=$$(sed -n 's/.*execs: \([0-9]*\).*/\1/p' "$$log" | tail -n 1); \
+	  printf '%-6s %-28s %-24s %12s executions\n' "$$state" "$$dir" "$$target" "$${execs:-0}"; \
+	  [ "$$state" = ok ] || cat "$$log"; \
+	done < <(grep -rHo --include='*_test.go' --exclude-dir=.cache --exclude-dir=tools '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | sort); \
+	echo "$$targets fuzz targets, $$failed failed"; [ "$$targets" -gt 0 ] && [ "$$failed" -eq 0 ]
 
 clean: ## remove what was built
 	rm -rf bin $(CACHE)

@@ -41,14 +41,16 @@ func TestAttack_LyingProver(t *testing.T) {
 			return b, errors.New(w.Holder.Nk.String())
 		}, wallet.ErrProver},
 	} {
-		before := len(f.w.History())
-		_, err := f.w.Prove(f.ctx, f, p.prove, f.review(f.request(consent.ConsentOnly)), true)
-		if !errors.Is(err, p.want) || err.Error() != p.want.Error() {
-			t.Errorf("%s: %v, want %v and nothing else", name, err, p.want)
-		}
-		if len(f.w.History()) != before {
-			t.Errorf("%s: recorded as disclosed", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			before := len(f.w.History())
+			_, err := f.w.Prove(f.ctx, f, p.prove, f.review(f.request(consent.ConsentOnly)), true)
+			if !errors.Is(err, p.want) || err.Error() != p.want.Error() {
+				t.Errorf("%v, want %v and nothing else", err, p.want)
+			}
+			if len(f.w.History()) != before {
+				t.Error("recorded as disclosed")
+			}
+		})
 	}
 }
 

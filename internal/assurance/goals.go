@@ -97,7 +97,12 @@ func plain() []Goal { return nil }
 func attacks() []Goal { return nil }
 
 // fuzzing: a fuzz target for each decoder.
-func fuzzing() []Goal { return nil }
+func fuzzing() []Goal {
+	return []Goal{
+		one("fuzzing", "targets", "targets", AtLeast, 50),
+		one("fuzzing", "without", "decoders", Exactly, 0),
+	}
+}
 
 // linkability: presentations do not tell their holder.
 func linkability() []Goal {
