@@ -269,13 +269,15 @@ func TestWarnings(t *testing.T) {
 			r.Sets[0] = consent.SetQuestion{Label: "l", Mask: dx, Set: consent.ValueSet{Intervals: []consent.Interval{{Lo: lo, Hi: hi}}}}
 		}, wallet.WarnSingles, false},
 	} {
-		got := false
-		for _, w := range f.review(f.request(consent.Claim, c.change)).Warnings {
-			got = got || w.Code == c.code
-		}
-		if got != c.want {
-			t.Errorf("%s: warning %s is %v, want %v", name, c.code, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			got := false
+			for _, w := range f.review(f.request(consent.Claim, c.change)).Warnings {
+				got = got || w.Code == c.code
+			}
+			if got != c.want {
+				t.Errorf("%s: warning %s is %v, want %v", name, c.code, got, c.want)
+			}
+		})
 	}
 }
 

@@ -94,7 +94,12 @@ func bitFlips() []Goal { return nil }
 func plain() []Goal { return nil }
 
 // attacks: a test for each attack by name.
-func attacks() []Goal { return nil }
+func attacks() []Goal {
+	return []Goal{
+		one("attacks", "named", "attacks", AtLeast, 180),
+		one("attacks", "without", "rows", Exactly, 0),
+	}
+}
 
 // fuzzing: a fuzz target for each decoder.
 func fuzzing() []Goal {
