@@ -2,10 +2,13 @@ package registry
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
@@ -37,16 +40,32 @@ func FuzzDecodePlaced(f *testing.F) {
 // FuzzDecodeMeta gives the decoder what stands before its digest, so that it
 // gets past that.
 func FuzzDecodeMeta(f *testing.F) {
-	empty := &frame{}
-	for _, k := range journal.Kinds() {
-		empty.logs[k] = journal.NewAccumulator()
-	}
-	root, err := empty.logs[journal.Records].Log()
+	s, err := Open("state", &Options{FS: vfs.NewMem()})
 	if err != nil {
 		f.Fatal(err)
 	}
-	empty.state.Records, empty.state.Withdrawals, empty.state.Epochs = root, root, root
-	b := empty.encode()
+	defer s.Close()
+	g := &directory.Genesis{
+		ChainID: "fuzz", Time: 1_790_000_000,
+		Validators: []directory.Validator{{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey), Power: 1}},
+		Directory:  directory.Directory{Parameters: directory.Parameters{Epoch: 600, MaxHeadAge: 600, Heartbeat: 60, Quota: 10, PowBits: 8}},
+	}
+	if _, err := s.InitGenesis(g.Encode()); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := s.Apply(Block{Height: 1, Time: 1_790_000_001}); err != nil {
+		f.Fatal(err)
+	}
+	if err := s.Commit(); err != nil {
+		f.Fatal(err)
+	}
+	b, err := get(s.db, []byte{keyMeta})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := decodeMeta(b); err != nil {
+		f.Fatal(err)
+	}
 	f.Add(b[:len(b)-sha256.Size])
 	f.Add([]byte("\x11zkconsent/v1/meta"))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -43,7 +43,17 @@ func TestAssurance_Linkability(t *testing.T) {
 // sharesNothing: outside of public parts, no 8 bytes of two presentations are
 // equal, but for the pseudonym and the watch tag of one wallet in one scope.
 func sharesNothing(t *testing.T, all []presented) {
-	faults := 0
+	faults, own, others := 0, 0, 0
+	for i := range all {
+		for j := range i {
+			switch {
+			case all[i].wallet != all[j].wallet:
+				others++
+			case all[i].verifier != all[j].verifier:
+				own++
+			}
+		}
+	}
 	for pair, places := range shared(all) {
 		a, b := &all[pair[0]], &all[pair[1]]
 		stable := a.wallet == b.wallet && a.scope.Equal(&b.scope)
@@ -63,7 +73,7 @@ func sharesNothing(t *testing.T, all []presented) {
 	if got := shared(planted)[[2]int{0, len(planted) - 1}]; len(got) != 1 || got[0] != "signature R is proof B, first half" {
 		t.Errorf("eight planted bytes are not found: %q", got)
 	}
-	assurance.Record(t, "linkability/shared", faults, "runs of 8 bytes that two presentations share outside of format, epoch, empty watch tag and one scope's pseudonym")
+	assurance.Record(t, "linkability/shared", faults, fmt.Sprintf("runs of 8 bytes that two presentations share outside of format, epoch, empty watch tag and one scope's pseudonym: among %d pairs of one wallet at two verifiers, and %d of two wallets", own, others))
 }
 
 // isStable: two presentations have equal pseudonyms if and only if they are one
