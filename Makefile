@@ -13,6 +13,10 @@ CACHE := $(CURDIR)/.cache
 BIN := $(CACHE)/bin
 GO_FILES = find . \( -name .git -o -name .cache -o -name node_modules \) -prune -o -name '*.go' -print
 FUZZTIME ?= 20s
+# Go would spend the whole time making one large input smaller. It also reports
+# a worker that is still busy when the time is over as a failure, without an
+# input: that is none.
+FUZZFLAGS ?= -fuzzminimizetime 100x
 
 .PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full figures test-fhir fuzz demo clean
 
@@ -67,7 +71,8 @@ fuzz: ## each fuzz target for FUZZTIME (20s); a line for each, and failure if on
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; targets=0; failed=0; \
 	while read -r file target; do \
 	  dir=$$(dirname "$$file"); state=ok; targets=$$((targets + 1)); \
-	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null >"$$log" 2>&1 || { state=FAILED; failed=$$((failed + 1)); }; \
+	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $(FUZZFLAGS) "$$dir" </dev/null >"$$log" 2>&1 || \
+	    { grep -q '^    context deadline exceeded' "$$log" && ! grep -q 'Failing input' "$$log"; } || { state=FAILED; failed=$$((failed + 1)); }; \
 	  execs=$$(sed -n 's/.*execs: \([0-9]*\).*/\1/p' "$$log" | tail -n 1); \
 	  printf '%-6s %-28s %-24s %12s executions\n' "$$state" "$$dir" "$$target" "$${execs:-0}"; \
 	  [ "$$state" = ok ] || cat "$$log"; \

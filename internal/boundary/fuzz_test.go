@@ -147,7 +147,7 @@ func TestAssurance_Fuzzing(t *testing.T) {
 			folder := path.Join(f.dir(), "testdata/fuzz", fn.Name.Name)
 			inputs, err := os.ReadDir(path.Join(root, folder))
 			if err != nil || len(inputs) == 0 {
-				t.Errorf("%s: no input is kept in %s", f.name, folder)
+				t.Errorf("%s: no input is kept in %s: run the target for a while and copy a few that it found from $(go env GOCACHE)/fuzz", f.name, folder)
 			}
 			kept += len(inputs)
 		}
