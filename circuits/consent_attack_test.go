@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"testing"
 
+	"github.com/consensys/gnark-crypto/ecc"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/consensys/gnark/frontend"
 	"github.com/zkconsent/zkconsent/circuits"
@@ -179,6 +180,55 @@ func laneAttacks(testing.TB) (attacks, controls []attack) {
 		}},
 	}
 	return attacks, controls
+}
+
+// A range that travelled packed, mask·2^128 + lo·2^64 + hi, would have a second
+// opening: lo − 1 and hi + 2^64, which the two differences take for everything
+// above hi, absent included. Here lo and hi are inputs of their own, so the
+// opening is another statement, which no verifier forms.
+func TestAttack_PackedRange(t *testing.T) {
+	for _, id := range withAttribute {
+		t.Run(string(id), func(t *testing.T) {
+			for name, v := range map[string]consent.Attribute{"above hi": {Value: 10, Present: true}, "absent": {}} {
+				c := circuittest.New(t, id, 3000)
+				plain(c)
+				*attribute(c, 1) = v
+				c.Statement.Ranges[2] = consent.Range{Mask: 2, Lo: 7, Hi: 9}
+				c.Witness.Credential.Ranges[2] = 1
+				c.Seal()
+				asked, err := c.Statement.PublicInputs()
+				if err != nil {
+					t.Fatal(err)
+				}
+				a := assign(t, c)
+				if solves(t, id, a) {
+					t.Fatalf("%s: the honest inputs are satisfied", name)
+				}
+				switch a := a.(type) {
+				case *circuits.Eligibility:
+					a.Ranges[2].Lo, a.Ranges[2].Hi = 6, beyond(9)
+				case *circuits.Claim:
+					a.Ranges[2].Lo, a.Ranges[2].Hi = 6, beyond(9)
+				}
+				if !solves(t, id, a) {
+					t.Fatalf("%s: the second opening is no threat: this test would find nothing", name)
+				}
+				w, err := frontend.NewWitness(a, ecc.BN254.ScalarField(), frontend.PublicOnly())
+				if err != nil {
+					t.Fatal(err)
+				}
+				differ := 0
+				for i, in := range w.Vector().(fr.Vector) {
+					if !in.Equal(&asked[i]) {
+						differ++
+					}
+				}
+				if differ != 2 {
+					t.Errorf("%s: the second opening differs in %d public inputs from what the verifier forms, want lo and hi", name, differ)
+				}
+			}
+		})
+	}
 }
 
 func minusOne() (e fr.Element) {

@@ -234,3 +234,51 @@ func FuzzAttributes(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPartialDate: the two readings of a date enclose it, and a full date has
+// one.
+func FuzzPartialDate(f *testing.F) {
+	for _, s := range []string{"1980", "1980-02", "2024-02-29", "0001", "9999-12", "2023-02-29", "1980-2", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		oldest, read, err := consent.EncodePartialDate(s, consent.Oldest)
+		youngest, again, err2 := consent.EncodePartialDate(s, consent.Youngest)
+		if (err == nil) != (err2 == nil) || read != again {
+			t.Fatalf("%q: %v and %v", s, err, err2)
+		}
+		exact, _, err3 := consent.EncodePartialDate(s, consent.Exact)
+		if err != nil {
+			if !errors.Is(err, consent.ErrAttribute) || err3 == nil {
+				t.Fatalf("%q: %v, exactly %v", s, err, err3)
+			}
+			return
+		}
+		if oldest > youngest || read == (err3 == nil) || err3 == nil && (oldest != exact || youngest != exact) {
+			t.Fatalf("%q is from %d to %d, exactly %d, %v", s, oldest, youngest, exact, err3)
+		}
+	})
+}
+
+// FuzzCodePrefix: a code lies in the intervals of its prefixes.
+func FuzzCodePrefix(f *testing.F) {
+	for _, s := range []string{"E11", "E11.9", "A B", "", " ", "e11", "ABCDEFGHIJKLM", "Z/-."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		lo, hi, err := consent.CodePrefix(s)
+		if err != nil {
+			if !errors.Is(err, consent.ErrAttribute) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		if lo > hi {
+			t.Fatalf("%q is from %d to %d", s, lo, hi)
+		}
+		code, err := consent.EncodeCode(s, false)
+		if err != nil || code < lo || hi < code {
+			t.Fatalf("%q: %d is not from %d to %d, %v", s, code, lo, hi, err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package consent_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -117,4 +118,31 @@ func TestPresentationJSONIsCanonical(t *testing.T) {
 			}
 		}
 	}
+}
+
+func FuzzPresentationJSON(f *testing.F) {
+	for _, scheme := range consent.Schemes() {
+		b, err := presentationUnder(scheme).MarshalJSON()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte(`{"request":"00"}`))
+	f.Add([]byte(`{}{}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p consent.Presentation
+		if err := p.UnmarshalJSON(b); err != nil {
+			var fault *consent.PresentationError
+			if !errors.As(err, &fault) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		again, err := p.MarshalJSON()
+		var compact bytes.Buffer
+		if err != nil || json.Compact(&compact, b) != nil || !bytes.Equal(compact.Bytes(), again) {
+			t.Fatalf("two forms of one presentation: %v", err)
+		}
+	})
 }

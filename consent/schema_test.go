@@ -262,3 +262,24 @@ func TestAttack_SensitiveRangesOfIdsReadAsCodes(t *testing.T) {
 		t.Errorf("a test of %d needs %s", id+9, got)
 	}
 }
+
+// FuzzParseSchema: a schema's source that reads is a valid schema.
+func FuzzParseSchema(f *testing.F) {
+	f.Add([]byte(`{"name":"s","version":1,"slots":[{"name":"dx","label":"diagnosis","type":"code","system":"urn:x","categories":"conditions","ranges":[{"from":"B20","to":"B24","categories":"HIV"}]}]}`))
+	f.Add([]byte(`{"name":"s","version":1,"slots":[{"name":"x","label":"x","type":"id","system":"urn:x","categories":"devices","ranges":[{"from":"1","to":"9","categories":"PSY"}]}]}`))
+	f.Add([]byte(`{"slots":[{}]}`))
+	f.Add([]byte(`{} {}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := consent.ParseSchema(b)
+		if err != nil {
+			if !errors.Is(err, consent.ErrSchema) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		again, err := consent.DecodeSchema(s.Encode())
+		if err != nil || again.Digest() != s.Digest() {
+			t.Fatalf("its message does not read: %v", err)
+		}
+	})
+}

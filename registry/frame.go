@@ -73,6 +73,15 @@ func loadFrame(r pebble.Reader) (*frame, error) {
 	if err != nil {
 		return nil, err
 	}
+	f, err := decodeMeta(b)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.loadDocuments(r)
+}
+
+// decodeMeta reads what encode writes.
+func decodeMeta(b []byte) (*frame, error) {
 	n := len(b) - sha256.Size
 	if n < 0 || sha256.Sum256(b[:n]) != [sha256.Size]byte(b[n:]) {
 		return nil, damaged("meta", "its digest does not match")
@@ -110,7 +119,7 @@ func loadFrame(r pebble.Reader) (*frame, error) {
 			return nil, damaged(k.String(), "the compact range does not have the state's root")
 		}
 	}
-	return f, f.loadDocuments(r)
+	return f, nil
 }
 
 // refuseLeftovers holds a store without a frame to being empty: a genesis on

@@ -87,17 +87,23 @@ func TestAttack_PresentationOfAnotherRequest(t *testing.T) {
 	asked := w.ask(v, consent.Claim, consent.Pseudonym)
 	shown := p.present(asked)
 	for name, change := range map[string]func(*consent.Request){
-		"same question":  func(*consent.Request) {},
-		"wider data":     func(r *consent.Request) { r.Until++ },
-		"other question": func(r *consent.Request) { r.Ranges[1].Lo++ },
+		"another nonce":        func(*consent.Request) {},
+		"another purpose":      func(r *consent.Request) { r.Purpose = 1 << 31 },
+		"a longer time":        func(r *consent.Request) { r.Until++ },
+		"another question":     func(r *consent.Request) { r.Ranges[1].Lo++ },
+		"fewer duties":         func(r *consent.Request) { r.Accepted = 0 },
+		"another matter":       func(r *consent.Request) { r.Context = "case 8" },
+		"another data period":  func(r *consent.Request) { r.QFrom++ },
+		"another policy":       func(r *consent.Request) { r.Policy += " And more." },
+		"another trusted list": func(r *consent.Request) { r.Trust = w.clinics() },
 	} {
-		template := w.template(consent.Claim, consent.Pseudonym)
-		change(&template)
-		moved := *shown
-		moved.Request = w.askFor(v, template).ID
-		if verdict, err := v.Verify(context.Background(), moved.Encode()); err != nil || verdict.Reason != verifier.BadSignature {
-			t.Errorf("%s: %+v, %v", name, verdict, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			template := w.template(consent.Claim, consent.Pseudonym)
+			change(&template)
+			moved := *shown
+			moved.Request = w.askFor(v, template).ID
+			verify(t, v, &moved, verifier.BadSignature)
+		})
 	}
 	verify(t, v, shown, "")
 }
@@ -190,17 +196,24 @@ func TestAttack_StolenProofUnderAnotherKey(t *testing.T) {
 	r := w.ask(v, consent.Claim, consent.Once)
 	victim := p.present(r)
 
-	// The thief signs the victim's proof under a key of its own.
-	s, _, rsk, rk := thief.statement(r)
-	s.Nullifier, s.Watch = victim.Nullifier, victim.Watch
-	verify(t, v, thief.sign(r, s, rsk, rk, victim.Proof), verifier.BadProof)
-
-	// Keys for which everybody can sign, and no keys at all.
-	small := *victim
-	small.Rk = [32]byte{31: 1} // y = 1: the neutral element
-	verify(t, v, &small, verifier.BadKey)
-	small.Rk = bytesOf(0xff)
-	verify(t, v, &small, verifier.BadKey)
+	t.Run("the thief's own key", func(t *testing.T) {
+		s, _, rsk, rk := thief.statement(r)
+		s.Nullifier, s.Watch = victim.Nullifier, victim.Watch
+		verify(t, v, thief.sign(r, s, rsk, rk, victim.Proof), verifier.BadProof)
+	})
+	t.Run("a key of small order", func(t *testing.T) {
+		small := *victim // everybody can sign for the neutral element and for (0, -1)
+		small.Rk = [32]byte{31: 1}
+		verify(t, v, &small, verifier.BadKey)
+		minus := fr.One()
+		small.Rk = minus.Neg(&minus).Bytes()
+		verify(t, v, &small, verifier.BadKey)
+	})
+	t.Run("no point at all", func(t *testing.T) {
+		none := *victim
+		none.Rk = bytesOf(0xff)
+		verify(t, v, &none, verifier.BadKey)
+	})
 	verify(t, v, victim, "")
 }
 
@@ -230,20 +243,22 @@ func TestAttack_FalseClaims(t *testing.T) {
 		"other policy":      func(r *consent.Request) { r.Policy += " And more." },
 		"beyond notAfter":   func(r *consent.Request) { r.Until = r.Until + 300*day },
 	} {
-		template := w.template(consent.Claim, consent.Pseudonym)
-		change(&template)
-		r := w.askFor(v, template)
-		s, wit, rsk, rk := p.statement(r)
-		if _, err := w.prover.Prove(context.Background(), s, wit); err == nil {
-			t.Errorf("%s was proved", name)
-		}
-		honest, _, _, _ := p.statement(w.ask(v, consent.Claim, consent.Pseudonym))
-		made, err := w.prover.Prove(context.Background(), honest, wit)
-		if err == nil { // the witness's α belongs to the false statement's rk
-			verify(t, v, p.sign(r, s, rsk, rk, made), verifier.BadProof)
-		}
-		junk := p.sign(r, s, rsk, rk, consent.Proof(bytes.Repeat([]byte{7}, 128)))
-		verify(t, v, junk, verifier.BadProof)
+		t.Run(name, func(t *testing.T) {
+			template := w.template(consent.Claim, consent.Pseudonym)
+			change(&template)
+			r := w.askFor(v, template)
+			s, wit, rsk, rk := p.statement(r)
+			if _, err := w.prover.Prove(context.Background(), s, wit); err == nil {
+				t.Error("it was proved")
+			}
+			honest, _, _, _ := p.statement(w.ask(v, consent.Claim, consent.Pseudonym))
+			made, err := w.prover.Prove(context.Background(), honest, wit)
+			if err == nil { // the witness's α belongs to the false statement's rk
+				verify(t, v, p.sign(r, s, rsk, rk, made), verifier.BadProof)
+			}
+			junk := p.sign(r, s, rsk, rk, consent.Proof(bytes.Repeat([]byte{7}, 128)))
+			verify(t, v, junk, verifier.BadProof)
+		})
 	}
 }
 

@@ -134,13 +134,15 @@ func TestAttack_RecordOfAnotherStory(t *testing.T) {
 		"another signature":    {"presentation", func(r *verifier.Record, _ *verifier.Trust) { r.Presentation[consent.Claim.PresentationSize()-1]++ }},
 		"the directory of now": {"directory", func(r *verifier.Record, _ *verifier.Trust) { r.Directory = differentDirectory(t, w) }},
 	} {
-		r, trust := decoded(), w.trust()
-		c.change(r, &trust)
-		got, err := verifier.Recheck(r.Encode(), trust)
-		var fault *verifier.RecordError
-		if !errors.As(err, &fault) || fault.Part != c.part || got.Accepted {
-			t.Errorf("%s: %+v, %v; want a fault of the %s", name, got, err, c.part)
-		}
+		t.Run(name, func(t *testing.T) {
+			r, trust := decoded(), w.trust()
+			c.change(r, &trust)
+			got, err := verifier.Recheck(r.Encode(), trust)
+			var fault *verifier.RecordError
+			if !errors.As(err, &fault) || fault.Part != c.part || got.Accepted {
+				t.Errorf("%+v, %v; want a fault of the %s", got, err, c.part)
+			}
+		})
 	}
 }
 

@@ -15,8 +15,8 @@ const FileName = "manifest.json"
 // MaxFile bounds the size of a manifest's file.
 const MaxFile = 1 << 16
 
-// fileVersion is the version of the file's form.
-const fileVersion = 2
+// FileVersion is the version of the file's form.
+const FileVersion = 2
 
 type entryJSON struct {
 	Circuit      string `json:"circuit"`
@@ -38,7 +38,7 @@ type manifestJSON struct {
 
 // EncodeJSON is the manifest's file.
 func (m *Manifest) EncodeJSON() []byte {
-	j := manifestJSON{Version: fileVersion, Entries: make([]entryJSON, len(m.Entries))}
+	j := manifestJSON{Version: FileVersion, Entries: make([]entryJSON, len(m.Entries))}
 	for i, e := range m.Entries {
 		j.Entries[i] = entryJSON{
 			e.Circuit, e.Constraints, e.Public,
@@ -65,8 +65,8 @@ func DecodeJSON(b []byte) (*Manifest, error) {
 	if err := d.Decode(&j); err != nil {
 		return nil, &Error{"", err.Error()}
 	}
-	if j.Version != fileVersion {
-		return nil, &Error{"", fmt.Sprintf("version %d, this program reads version %d; its keys belong to another version", j.Version, fileVersion)}
+	if j.Version != FileVersion {
+		return nil, &Error{"", fmt.Sprintf("version %d, this program reads version %d: its keys are of another version; move them away, or name another folder", j.Version, FileVersion)}
 	}
 	m := &Manifest{}
 	for i, e := range j.Entries {

@@ -78,17 +78,26 @@ func (a *app) readKey(name, how string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := parseAuthorityKey(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+// parseAuthorityKey reads the content of a key's file. Errors do not repeat it.
+func parseAuthorityKey(b []byte) (ed25519.PrivateKey, error) {
 	block, rest := pem.Decode(b)
 	if block == nil || len(rest) > 0 || block.Type != "PRIVATE KEY" {
-		return nil, fmt.Errorf("%s: not one PEM block PRIVATE KEY", path)
+		return nil, errors.New("not one PEM block PRIVATE KEY")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("%s: not a PKCS #8 key", path)
+		return nil, errors.New("not a PKCS #8 key")
 	}
 	key, ok := parsed.(ed25519.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("%s: not an Ed25519 key", path)
+		return nil, errors.New("not an Ed25519 key")
 	}
 	return key, nil
 }

@@ -180,13 +180,46 @@ func FuzzParse(f *testing.F) {
 	f.Add("TREAT,COC")
 	f.Add("")
 	f.Add("bit63,,")
+	f.Add("NPU,IRB")
+	f.Add("conditions,HIV")
 	f.Fuzz(func(t *testing.T, s string) {
-		p, err := ParsePurposes(s)
+		if p, err := ParsePurposes(s); err == nil {
+			if again, err := ParsePurposes(p.String()); err != nil || again != p {
+				t.Fatalf("purposes %q became %v, then %v, %v", s, p, again, err)
+			}
+		}
+		if r, err := ParseRestrictions(s); err == nil {
+			if again, err := ParseRestrictions(r.String()); err != nil || again != r {
+				t.Fatalf("restrictions %q became %v, then %v, %v", s, r, again, err)
+			}
+		}
+		if c, err := ParseCategories(s); err == nil {
+			if again, err := ParseCategories(c.String()); err != nil || again != c {
+				t.Fatalf("categories %q became %v, then %v, %v", s, c, again, err)
+			}
+		}
+	})
+}
+
+// FuzzReadTable: a table that reads has parents before children and no two
+// entries for one name or bit. The program's own tables are compiled in.
+func FuzzReadTable(f *testing.F) {
+	f.Add([]byte(`{"name":"t","version":1,"entries":[{"bit":0,"name":"A","code":"a"},{"bit":3,"name":"B","code":"b","parent":"A"}]}`), uint8(64))
+	f.Add([]byte(`{"entries":[{"bit":1,"name":"A","parent":"A"}]}`), uint8(32))
+	f.Add([]byte(`{"entries":[{"bit":18446744073709551615,"name":"A"}]}`), uint8(64))
+	f.Fuzz(func(t *testing.T, b []byte, width uint8) {
+		w := uint(width) % 65
+		table, err := readTable(b, w)
 		if err != nil {
 			return
 		}
-		if again, err := ParsePurposes(p.String()); err != nil || again != p {
-			t.Fatalf("%q became %v, then %v, %v", s, p, again, err)
+		if w < 64 && table.Known()>>w != 0 {
+			t.Fatalf("bits beyond %d: %x", w, table.Known())
+		}
+		for _, e := range table.entries {
+			if table.Down(e.Mask())&e.Mask() == 0 || table.Down(e.Mask())&^table.Known() != 0 {
+				t.Fatalf("%s is not below itself, or something unknown is", e.Name)
+			}
 		}
 	})
 }

@@ -122,14 +122,15 @@ func TestAttack_RecordsThatOnlyLookLikeThePatients(t *testing.T) {
 		if c.r.Patient == nil {
 			c.r.Patient = demo.Patient
 		}
-		a, err := fhir.Clinical(clinical, c.r, fhir.AttributeOptions{})
-		if err != nil {
-			t.Errorf("%s: %v", c.name, err)
-			continue
-		}
-		if v, ok := a.Get(c.slot); ok {
-			t.Errorf("%s: %s is %s", c.name, c.slot, v)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			a, err := fhir.Clinical(clinical, c.r, fhir.AttributeOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v, ok := a.Get(c.slot); ok {
+				t.Errorf("%s is %s", c.slot, v)
+			}
+		})
 	}
 }
 
@@ -153,10 +154,12 @@ func TestAttack_DenialAfterThePermitWasImported(t *testing.T) {
 		{"somebody else", deny(actor("https://b.example.org")), false},
 		{"a permit", document(permit("")), false},
 	} {
-		denied, err := fhir.Denied([][]byte{[]byte(c.doc)}, standing, fhir.Options{Now: now})
-		if err != nil || len(denied) > 0 != c.denied {
-			t.Errorf("%s: %v, %v", c.name, denied, err)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			denied, err := fhir.Denied([][]byte{[]byte(c.doc)}, standing, fhir.Options{Now: now})
+			if err != nil || len(denied) > 0 != c.denied {
+				t.Errorf("%v, %v", denied, err)
+			}
+		})
 	}
 	if _, err := fhir.Denied([][]byte{[]byte("{}")}, standing, fhir.Options{Now: now}); err == nil {
 		t.Error("what is no document denies nothing")

@@ -184,14 +184,16 @@ func TestRefusesConsents(t *testing.T) {
 		{"nothing", "", fhir.ErrMalformed, "Consent"},
 		{"a list", "[1]", fhir.ErrMalformed, "Consent"},
 	} {
-		grants, err := compile(fhir.Options{}, c.doc)
-		e := new(fhir.Error)
-		if !errors.As(err, &e) || !errors.Is(err, c.kind) || e.Path != c.path || e.Reason == "" {
-			t.Errorf("%s: %v (%d grants), want %v at %s", c.name, err, len(grants), c.kind, c.path)
-		}
-		if len(grants) != 0 {
-			t.Errorf("%s: grants beside an error", c.name)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			grants, err := compile(fhir.Options{}, c.doc)
+			e := new(fhir.Error)
+			if !errors.As(err, &e) || !errors.Is(err, c.kind) || e.Path != c.path || e.Reason == "" {
+				t.Errorf("%v (%d grants), want %v at %s", err, len(grants), c.kind, c.path)
+			}
+			if len(grants) != 0 {
+				t.Error("grants beside an error")
+			}
+		})
 	}
 	if _, err := fhir.Compile([][]byte{demo.Consent}, fhir.Options{}); !errors.Is(err, fhir.ErrMissing) {
 		t.Errorf("without the time: %v", err)

@@ -268,11 +268,13 @@ func TestRefusesEnrolments(t *testing.T) {
 			n.Request = id
 		}, presented.ErrSignature},
 	} {
-		n := *good
-		c.change(&n)
-		if _, err := f.i.Enrol(f.ctx, c.person, n.Encode()); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			n := *good
+			c.change(&n)
+			if _, err := f.i.Enrol(f.ctx, c.person, n.Encode()); !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		})
 	}
 	if _, err := f.i.Enrol(f.ctx, "patient 7", good.Encode()[1:]); err == nil {
 		t.Error("malformed bytes were accepted")

@@ -41,14 +41,16 @@ func TestAttack_LyingProver(t *testing.T) {
 			return b, errors.New(w.Holder.Nk.String())
 		}, wallet.ErrProver},
 	} {
-		before := len(f.w.History())
-		_, err := f.w.Prove(f.ctx, f, p.prove, f.review(f.request(consent.ConsentOnly)), true)
-		if !errors.Is(err, p.want) || err.Error() != p.want.Error() {
-			t.Errorf("%s: %v, want %v and nothing else", name, err, p.want)
-		}
-		if len(f.w.History()) != before {
-			t.Errorf("%s: recorded as disclosed", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			before := len(f.w.History())
+			_, err := f.w.Prove(f.ctx, f, p.prove, f.review(f.request(consent.ConsentOnly)), true)
+			if !errors.Is(err, p.want) || err.Error() != p.want.Error() {
+				t.Errorf("%v, want %v and nothing else", err, p.want)
+			}
+			if len(f.w.History()) != before {
+				t.Error("recorded as disclosed")
+			}
+		})
 	}
 }
 
@@ -100,22 +102,24 @@ func TestDeclinedLackingAndFalseAreOneAnswer(t *testing.T) {
 		"beyond the consent":     f.request(consent.ConsentOnly, func(r *consent.Request) { r.Until = f.Time() + 100*86400 }),
 		"an untrusted registrar": f.request(consent.ConsentOnly, func(r *consent.Request) { r.Signer = f.Research.ID }),
 	} {
-		key := f.Insurer.Key
-		if r.Signer.Equal(&f.Research.ID) {
-			key = f.Research.Key
-		}
-		v, err := f.w.Review(f.ctx, f, consent.SignRequest(key, r))
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		_, err = f.w.Prove(f.ctx, f, f.prover, v, true)
-		if err != wallet.ErrNoPresentation {
-			t.Errorf("%s: %v, want exactly ErrNoPresentation", name, err)
-		}
-		why, err := f.w.Explain(v)
-		if err != nil || len(why) != 1 || why[0].Reason == "it serves" {
-			t.Errorf("%s: the patient is told %+v, %v", name, why, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			key := f.Insurer.Key
+			if r.Signer.Equal(&f.Research.ID) {
+				key = f.Research.Key
+			}
+			v, err := f.w.Review(f.ctx, f, consent.SignRequest(key, r))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			_, err = f.w.Prove(f.ctx, f, f.prover, v, true)
+			if err != wallet.ErrNoPresentation {
+				t.Errorf("%s: %v, want exactly ErrNoPresentation", name, err)
+			}
+			why, err := f.w.Explain(v)
+			if err != nil || len(why) != 1 || why[0].Reason == "it serves" {
+				t.Errorf("%s: the patient is told %+v, %v", name, why, err)
+			}
+		})
 	}
 	if _, err := f.w.Prove(f.ctx, f, f.prover, f.review(f.request(consent.ConsentOnly)), false); err != wallet.ErrNoPresentation {
 		t.Errorf("declined: %v, want exactly ErrNoPresentation", err)

@@ -138,12 +138,14 @@ func TestRefusesOffers(t *testing.T) {
 		"schema":     func(o *consent.Offer) { s := *f.Schema; s.Version++; o.Schema = s.Encode() },
 		"attributes": func(o *consent.Offer) { o.Credential.Attributes[10] = consent.Attribute{Value: 1, Present: true} },
 	} {
-		o := *issued.Offer
-		change(&o)
-		var oe *wallet.OfferError
-		if _, err := f.w.AcceptOffer(f.ctx, f, o.Encode()); !errors.As(err, &oe) || oe.Field != field {
-			t.Errorf("%s: %v", field, err)
-		}
+		t.Run(field, func(t *testing.T) {
+			o := *issued.Offer
+			change(&o)
+			var oe *wallet.OfferError
+			if _, err := f.w.AcceptOffer(f.ctx, f, o.Encode()); !errors.As(err, &oe) || oe.Field != field {
+				t.Errorf("%v, want a refusal of %s", err, field)
+			}
+		})
 	}
 	other := *issued.Offer
 	other.Credential.Attributes[1].Value++
@@ -267,13 +269,15 @@ func TestWarnings(t *testing.T) {
 			r.Sets[0] = consent.SetQuestion{Label: "l", Mask: dx, Set: consent.ValueSet{Intervals: []consent.Interval{{Lo: lo, Hi: hi}}}}
 		}, wallet.WarnSingles, false},
 	} {
-		got := false
-		for _, w := range f.review(f.request(consent.Claim, c.change)).Warnings {
-			got = got || w.Code == c.code
-		}
-		if got != c.want {
-			t.Errorf("%s: warning %s is %v, want %v", name, c.code, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			got := false
+			for _, w := range f.review(f.request(consent.Claim, c.change)).Warnings {
+				got = got || w.Code == c.code
+			}
+			if got != c.want {
+				t.Errorf("%s: warning %s is %v, want %v", name, c.code, got, c.want)
+			}
+		})
 	}
 }
 

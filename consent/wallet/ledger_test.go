@@ -268,10 +268,12 @@ func TestAttack_LyingLedger(t *testing.T) {
 		"a path of another index": {&lying{path: func(p *merkle.Path) { p.Index++ }}, wallet.ErrLedger},
 		"a short path":            {&lying{path: func(p *merkle.Path) { p.Siblings = p.Siblings[:14] }}, wallet.ErrLedger},
 	} {
-		c.l.fixture = f
-		if _, err := f.w.Prove(f.ctx, c.l, f.prover, v, true); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			c.l.fixture = f
+			if _, err := f.w.Prove(f.ctx, c.l, f.prover, v, true); !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		})
 	}
 	f.Register(f.Clinic, consent.Sealed{Commitment: field.Uint(1), Lock: field.Uint(2)})
 	short := &lying{fixture: f, records: func(r []journal.Record) []journal.Record { return r[:len(r)-1] }}

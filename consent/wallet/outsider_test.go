@@ -109,13 +109,15 @@ func TestAttack_ThievingProver(t *testing.T) {
 		t.Fatalf("the holder's own: %v", err)
 	}
 	for name, key := range map[string]redsig.SecretKey{"α alone": bare, "α with a key of its own": mixed} {
-		forged := *p
-		if forged.Signature, err = redsig.Sign(key, [redsig.NonceKeySize]byte{1}, [redsig.FreshSize]byte{2}, m); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.verify(r, &forged); !errors.Is(err, presented.ErrSignature) {
-			t.Errorf("%s: %v, want ErrSignature", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			forged := *p
+			if forged.Signature, err = redsig.Sign(key, [redsig.NonceKeySize]byte{1}, [redsig.FreshSize]byte{2}, m); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.verify(r, &forged); !errors.Is(err, presented.ErrSignature) {
+				t.Errorf("%v, want ErrSignature", err)
+			}
+		})
 	}
 }
 

@@ -170,13 +170,33 @@ func plain() []Goal {
 }
 
 // attacks: a test for each attack by name.
-func attacks() []Goal { return nil }
+func attacks() []Goal {
+	return []Goal{
+		one("attacks", "named", "attacks", AtLeast, 188),
+		one("attacks", "without", "rows", Exactly, 0),
+	}
+}
 
 // fuzzing: a fuzz target for each decoder.
-func fuzzing() []Goal { return nil }
+func fuzzing() []Goal {
+	return []Goal{
+		one("fuzzing", "targets", "targets", AtLeast, 53),
+		one("fuzzing", "without", "decoders", Exactly, 0),
+	}
+}
 
 // linkability: presentations do not tell their holder.
-func linkability() []Goal { return nil }
+func linkability() []Goal {
+	return []Goal{
+		one("linkability", "presentations", "presentations", AtLeast, 1_000),
+		one("linkability", "shared", "runs of 8 bytes", Exactly, 0),
+		one("linkability", "pseudonyms", "wrong pairs", Exactly, 0),
+		one("linkability", "matcher", "comparisons above chance", Exactly, 0),
+		one("linkability", "leaks", "kinds found", AtLeast, 8),
+		one("linkability", "dictionary", "words", AtLeast, 2_000_000),
+		one("linkability", "found", "words found", Exactly, 0),
+	}
+}
 
 // ceremony: a setup that is refused unless several took part.
 func ceremony() []Goal {

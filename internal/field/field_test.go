@@ -136,3 +136,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseHex(f *testing.F) {
+	f.Add(Hex(Uint(0xabcdef)))
+	f.Add("0x00")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, s string) {
+		e, err := ParseHex(s)
+		if err != nil {
+			if !errors.Is(err, ErrNonCanonical) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		if Hex(e) != s {
+			t.Fatalf("%q and %q are one value", s, Hex(e))
+		}
+	})
+}

@@ -257,3 +257,18 @@ func TestRefusesKeys(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseVerifyingKey: whatever is not the pinned key is refused before
+// gnark's decoder, which trusts announced lengths, sees it.
+func FuzzParseVerifyingKey(f *testing.F) {
+	pinned := []byte("a key of which the digest is pinned")
+	digest := sha256.Sum256(pinned)
+	f.Add(pinned)
+	f.Add(bytes.Repeat([]byte{0xff}, 400))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, err := proof.ParseVerifyingKey(b, digest, 3)
+		if same := bytes.Equal(b, pinned); same != errors.Is(err, proof.ErrKey) || same == errors.Is(err, proof.ErrKeyDigest) {
+			t.Fatalf("%v", err)
+		}
+	})
+}

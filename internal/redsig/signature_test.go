@@ -166,6 +166,40 @@ func TestAttack_SmallOrderKey(t *testing.T) {
 	}
 }
 
+// TestAttack_RepeatedFreshBytes: two signatures with one nonce tell the key. A
+// generator that repeats itself must not lead to that.
+func TestAttack_RepeatedFreshBytes(t *testing.T) {
+	s, m2 := newSigner(t, "repeated"), [MessageSize]byte{4, 5, 6}
+	big2 := func(x Scalar) *big.Int { b := x.Bytes(); return new(big.Int).SetBytes(b[:]) }
+	// recovered is the key that follows if both signatures have one nonce.
+	recovered := func(a, b [SignatureSize]byte) *big.Int {
+		ca, cb := challenge([PointSize]byte(a[:]), s.rk, message), challenge([PointSize]byte(b[:]), s.rk, m2)
+		ds := new(big.Int).Sub(new(big.Int).SetBytes(a[PointSize:]), new(big.Int).SetBytes(b[PointSize:]))
+		dc := new(big.Int).Sub(big2(ca), big2(cb))
+		return ds.Mod(ds.Mul(ds, dc.ModInverse(dc.Mod(dc, ell()), ell())), ell())
+	}
+	with := func(k Scalar, m [MessageSize]byte) (sig [SignatureSize]byte) {
+		r := multiplySecret(k).Bytes()
+		z := k.Add(challenge(r, s.rk, m).Mul(s.rsk.s)).Bytes()
+		copy(sig[:], r[:])
+		copy(sig[PointSize:], z[:])
+		return sig
+	}
+	want := big2(s.rsk.s)
+	if k := scalarOf(big.NewInt(99)); recovered(with(k, message), with(k, m2)).Cmp(want) != 0 {
+		t.Fatal("one nonce for two signatures does not tell the key: this test would find nothing")
+	}
+	first, second := s.sign(t, message), s.sign(t, m2) // with the same fresh bytes
+	if [PointSize]byte(first[:]) == [PointSize]byte(second[:]) || recovered(first, second).Cmp(want) == 0 {
+		t.Error("two messages have one nonce")
+	}
+	other := newSigner(t, "another")
+	other.fresh = s.fresh
+	if third := other.sign(t, message); [PointSize]byte(third[:]) == [PointSize]byte(first[:]) {
+		t.Error("two holders have one nonce")
+	}
+}
+
 // TestTorsionFollowsTheCofactoredEquation: a signer may add torsion to R if it
 // hashes that R; nobody may afterwards; and torsion in rk changes nothing but
 // the hash. This is what makes single and batch verification agree.

@@ -4,6 +4,7 @@ package provertest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,7 +29,8 @@ func Keys(tb testing.TB, ids ...consent.CircuitID) (dir string, m *manifest.Mani
 		if err != nil {
 			cache = os.TempDir()
 		}
-		dir = filepath.Join(cache, "zkconsent-test-keys-2") // another number with each form of the manifest's file
+		// Versions of the program that write other manifests have other folders.
+		dir = filepath.Join(cache, fmt.Sprintf("zkconsent-test-keys-%d", manifest.FileVersion))
 	}
 	all, err := setup.Dev(context.Background(), dir, ids, nil)
 	if err != nil {

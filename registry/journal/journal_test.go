@@ -172,3 +172,24 @@ func FuzzDecodeWithdrawal(f *testing.F) {
 		}
 	})
 }
+
+func FuzzRestore(f *testing.F) {
+	a := journal.NewAccumulator()
+	for i := range byte(5) {
+		if err := a.Append([]byte{i}); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add(uint64(5), a.Hashes())
+	f.Add(uint64(0), []byte{})
+	f.Add(uint64(1)<<63, make([]byte, 32))
+	f.Fuzz(func(t *testing.T, count uint64, hashes []byte) {
+		r, err := journal.Restore(count, hashes)
+		if err != nil {
+			return
+		}
+		if r.Count() != count || !bytes.Equal(r.Hashes(), hashes) {
+			t.Fatal("two forms of one log")
+		}
+	})
+}

@@ -269,3 +269,25 @@ func FuzzDecodeResult(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDecodePayload gives the decoders of payloads bytes without an envelope.
+func FuzzDecodePayload(f *testing.F) {
+	f.Add(sample().Payload)
+	f.Add(governed().Payload)
+	f.Add(stamped(f).Payload)
+	f.Add(make([]byte, 40))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, err := transaction.DecodeSealed(b); err == nil && !bytes.Equal(transaction.SealedPayload(v), b) {
+			t.Fatal("two encodings of one commit")
+		}
+		if v, err := transaction.DecodeWithdrawals(b); err == nil && !bytes.Equal(transaction.WithdrawalPayload(v), b) {
+			t.Fatal("two encodings of one withdraw")
+		}
+		if v, err := transaction.DecodeRevocations(b); err == nil && !bytes.Equal(transaction.RevocationPayload(v), b) {
+			t.Fatal("two encodings of one revoke")
+		}
+		if v, err := transaction.DecodeAuthority(b); err == nil && !bytes.Equal(transaction.AuthorityPayload(v), b) {
+			t.Fatal("two encodings of one authority")
+		}
+	})
+}

@@ -399,3 +399,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzFiles gives the files that a policy names.
+func FuzzFiles(f *testing.F) {
+	all := files()
+	for _, name := range []string{"clinics.trust", "raw.trust", "plans-2026.set", "most.set", "own.json", "broken.trust"} {
+		f.Add(all[name].Data)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		below := fstest.MapFS{"x": {Data: b}, "clinics.trust": all["clinics.trust"]}
+		for _, text := range []string{
+			strings.Replace(sound, "clinics.trust", "x", 1),
+			strings.Replace(sound, `"schema": "clinical"`, `"schema": "x"`, 1),
+			strings.Replace(sound, `"prefix": ["E11"]`, `"in": "x"`, 1),
+		} {
+			var fault *Error
+			if _, err := Parse([]byte(text), below); err != nil && !errors.As(err, &fault) {
+				t.Fatalf("untyped error %v", err)
+			}
+		}
+	})
+}

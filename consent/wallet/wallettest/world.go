@@ -42,8 +42,9 @@ func party(seed byte, name string) Party {
 
 // A World is a ledger and who lives on it.
 type World struct {
-	Hospital, Clinic  Party // registrars and issuers
-	Insurer, Research Party // verifiers
+	Hospital, Clinic  Party   // registrars and issuers
+	Insurer, Research Party   // verifiers
+	Verifiers         []Party // five: those two and three more
 	Schema            *consent.Schema
 	Issuers, One      consent.TrustList // both issuers; the hospital alone
 	Registrars        consent.TrustList
@@ -55,6 +56,10 @@ type World struct {
 	height uint64
 	now    uint64
 	frozen *wallet.Snapshot
+	txs    [][]byte
+
+	tree   *merkle.Tree // of one epoch, the last that a path was asked for
+	treeOf directory.Epoch
 }
 
 // New makes a world whose directory names the circuits of m; nil for none.
@@ -64,6 +69,7 @@ func New(tb testing.TB, m *manifest.Manifest) *World {
 		Hospital: party(1, "hospital"), Clinic: party(2, "clinic"), Insurer: party(3, "insurer"), Research: party(4, "research"),
 		Schema: schema(), tb: tb, now: Start,
 	}
+	w.Verifiers = []Party{w.Insurer, w.Research, party(5, "pharmacy"), party(6, "employer"), party(7, "laboratory")}
 	list := func(name string, ids ...fr.Element) consent.TrustList {
 		sort.Slice(ids, func(i, j int) bool { return ids[i].Cmp(&ids[j]) < 0 })
 		return consent.TrustList{Name: name, Sequence: 1, Authorities: ids}
@@ -94,6 +100,8 @@ func (w *World) genesis(m *manifest.Manifest) *directory.Genesis {
 		Authorities: []directory.Authority{
 			record(w.Hospital, "Hospital", both), record(w.Clinic, "Clinic", both),
 			record(w.Insurer, "Insurer", directory.Verifier), record(w.Research, "Research", directory.Verifier),
+			record(w.Verifiers[2], "Pharmacy", directory.Verifier), record(w.Verifiers[3], "Employer", directory.Verifier),
+			record(w.Verifiers[4], "Laboratory", directory.Verifier),
 		},
 		Schemas: []directory.Named{{Name: w.Schema.Name, Sequence: w.Schema.Version, Digest: w.Schema.Digest()}},
 	}
@@ -178,6 +186,7 @@ func (w *World) Block(txs ...*transaction.Transaction) []transaction.Result {
 	for _, t := range txs {
 		raw = append(raw, t.Encode())
 	}
+	w.txs = append(w.txs, raw...)
 	a, err := w.state.Apply(registry.Block{Height: w.height, Time: w.now, Txs: raw})
 	if err != nil {
 		w.tb.Fatal(err)
@@ -187,6 +196,10 @@ func (w *World) Block(txs ...*transaction.Transaction) []transaction.Result {
 	}
 	return a.Results
 }
+
+// Transactions are all that blocks carried, refused ones included: what every
+// node of a ledger sees and keeps.
+func (w *World) Transactions() [][]byte { return w.txs }
 
 // Submit is a ledger's.
 func (w *World) Submit(_ context.Context, t *transaction.Transaction) (*transaction.Result, error) {
@@ -251,6 +264,11 @@ func (w *World) Withdrawals(ctx context.Context, from, to uint64) ([]journal.Wit
 	return read(ctx, w, journal.Withdrawals, from, to, journal.DecodeWithdrawal)
 }
 
+// Epochs are the entries from to to−1 of the epoch log.
+func (w *World) Epochs(ctx context.Context, from, to uint64) ([]directory.Epoch, error) {
+	return read(ctx, w, journal.Epochs, from, to, directory.DecodeEpoch)
+}
+
 func read[T any](ctx context.Context, w *World, k journal.Kind, from, to uint64, decode func([]byte) (T, error)) (out []T, err error) {
 	if w.Fail != nil {
 		return nil, w.Fail
@@ -271,6 +289,9 @@ func read[T any](ctx context.Context, w *World, k journal.Kind, from, to uint64,
 
 // Path is a ledger's.
 func (w *World) Path(ctx context.Context, epoch directory.Epoch, index uint64) (merkle.Path, error) {
+	if w.tree != nil && w.treeOf == epoch {
+		return w.tree.Path(index)
+	}
 	entries, err := w.Records(ctx, 0, epoch.Records)
 	if err != nil {
 		return merkle.Path{}, err
@@ -288,5 +309,6 @@ func (w *World) Path(ctx context.Context, epoch directory.Epoch, index uint64) (
 	if _, err := tree.Update(replay.Take()); err != nil {
 		return merkle.Path{}, err
 	}
+	w.tree, w.treeOf = tree, epoch
 	return tree.Path(index)
 }

@@ -81,22 +81,30 @@ func (c *cache) entries(k journal.Kind, n uint64) ([][]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	r := bufio.NewReader(f)
-	var out [][]byte
-	size := int64(0)
+	out, size, err := readEntries(f, n)
+	if err != nil {
+		return nil, err
+	}
+	return out, f.Truncate(size)
+}
+
+// readEntries reads n entries, each with its length before it, and tells how
+// many bytes they take.
+func readEntries(in io.Reader, n uint64) (out [][]byte, size int64, err error) {
+	r := bufio.NewReader(in)
 	for range n {
 		l, err := r.ReadByte()
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		b := make([]byte, l)
 		if _, err := io.ReadFull(r, b); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		out = append(out, b)
 		size += 1 + int64(l)
 	}
-	return out, f.Truncate(size)
+	return out, size, nil
 }
 
 // restore brings the client to where its cache stands. The head must verify;
