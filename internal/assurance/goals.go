@@ -106,4 +106,10 @@ func linkability() []Goal { return nil }
 func ceremony() []Goal { return nil }
 
 // plonk: the same circuits under the universal setup.
-func plonk() []Goal { return nil }
+func plonk() []Goal {
+	var ids []string
+	for _, c := range groth {
+		ids = append(ids, c[:len(c)-len("groth16")]+"plonk")
+	}
+	return each("plonk", ids, "statements proved, accepted, and denied under every changed input", AtLeast, 20)
+}
