@@ -83,7 +83,11 @@ func TestWideProfileIsAcceptedAndDenied(t *testing.T) {
 	for i := range uint64(2000) {
 		large.Intervals = append(large.Intervals, consent.Interval{Lo: hi + 2*i + 2, Hi: hi + 2*i + 2})
 	}
-	for _, c := range []consent.CircuitID{consent.ClaimWide, consent.EligibilityWide} {
+	wide := []consent.CircuitID{consent.ClaimWide, consent.EligibilityWide, consent.ClaimWidePlonk, consent.EligibilityWidePlonk}
+	if testing.Short() {
+		wide = wide[:3]
+	}
+	for _, c := range wide {
 		v, _ := w.verifierOf(w.insurer)
 		r := w.template(c, consent.Pseudonym)
 		r.Sets[1] = consent.SetQuestion{Label: "one of the codes", Mask: 1 << 2, Set: large}

@@ -37,7 +37,7 @@ func recorded(t testing.TB, w *world, c consent.CircuitID) (*verifier.Verifier, 
 }
 
 func TestRecordIsRecheckedFromFilesAlone(t *testing.T) {
-	for _, c := range []consent.CircuitID{consent.Claim, consent.Eligibility, consent.ConsentOnly} {
+	for _, c := range []consent.CircuitID{consent.Claim, consent.Eligibility, consent.ConsentOnly, consent.ConsentOnlyPlonk} {
 		w := newWorld(t)
 		_, verdict, b := recorded(t, w, c)
 		trust := w.trust()

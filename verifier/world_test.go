@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ var loaded struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	loaded.once.Do(func() {
-		dir, m := provertest.Keys(t, consent.Claim, consent.Eligibility, consent.ConsentOnly, consent.ClaimWide, consent.EligibilityWide)
+		dir, m := provertest.Keys(t, slices.DeleteFunc(consent.Circuits(), consent.CircuitID.Enrols)...)
 		var err error
 		if loaded.prover, err = prover.Open(dir, m, &prover.Options{DevelopmentKeys: true}); err != nil {
 			t.Fatal(err)
@@ -404,7 +405,7 @@ func (p *patient) statement(r *consent.Request) (*consent.Statement, *consent.Wi
 	}
 	if r.Circuit.ProvesConsent() {
 		wit.Consent = &consent.ConsentWitness{Opening: p.consent, Authority: w.registrar.id, Lock: p.locks[0], Path: path(p.index[0])}
-		if r.Circuit == consent.ConsentOnly {
+		if r.Circuit.ProvesConsentAlone() {
 			at := trust(w.registrar.id)
 			wit.Consent.Trust = &at
 		}
@@ -535,7 +536,7 @@ func (w *world) template(c consent.CircuitID, rule consent.Rule) consent.Request
 	if rule != consent.None {
 		r.Until = consent.Time(w.now.Unix()) + 30*day
 	}
-	if c == consent.ConsentOnly {
+	if c.ProvesConsentAlone() {
 		r.Trust = w.registrars()
 		return r
 	}

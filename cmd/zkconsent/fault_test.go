@@ -214,12 +214,19 @@ func TestDemonstrationNoticesAnotherEnding(t *testing.T) {
 // The whole demonstration, as data.
 func TestDemonstration(t *testing.T) {
 	keys, _ := provertest.Keys(t, consent.Circuits()...)
-	var stdout, stderr bytes.Buffer
-	a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now}
-	status := a.run(context.Background(), []string{"--json", "--keys", keys, "demo", "--dir", t.TempDir()})
-	out := parseAnswer(stdout.String())
-	steps, _ := out["steps"].([]any)
-	if status != exitDone || out["asTold"] != true || len(steps) < 60 {
-		t.Fatalf("exit status %d, %d steps, as told %v: %s", status, len(steps), out["asTold"], stderr.String())
+	for _, scheme := range consent.Schemes() {
+		t.Run(string(scheme), func(t *testing.T) {
+			if testing.Short() && scheme != consent.Groth16 {
+				t.Skip("the same story again, with proofs that take seconds")
+			}
+			var stdout, stderr bytes.Buffer
+			a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now}
+			status := a.run(context.Background(), []string{"--json", "--keys", keys, "demo", "--dir", t.TempDir(), "--scheme", string(scheme)})
+			out := parseAnswer(stdout.String())
+			steps, _ := out["steps"].([]any)
+			if status != exitDone || out["asTold"] != true || len(steps) < 60 {
+				t.Fatalf("exit status %d, %d steps, as told %v: %s", status, len(steps), out["asTold"], stderr.String())
+			}
+		})
 	}
 }

@@ -134,7 +134,7 @@ func (d *demo) cheat() error {
 	if _, err := d.verify("insurer", "is offered the changed bytes again, after the answer", "flipped-presentation.zkc", "already-answered"); err != nil {
 		return err
 	}
-	a, err := d.run("insurer", "asks about another claim", exitDone, nil, "request", "create", d.mustWrite("claim-2-policy.json", claimPolicy("claim 2026-0002", opened)), "--out", d.post("claim-2-request.zkc"))
+	a, err := d.run("insurer", "asks about another claim", exitDone, nil, "request", "create", d.mustWrite("claim-2-policy.json", claimPolicy("claim 2026-0002", opened)), "--scheme", string(d.scheme), "--out", d.post("claim-2-request.zkc"))
 	if err != nil {
 		return err
 	}

@@ -210,4 +210,10 @@ func ceremony() []Goal {
 }
 
 // plonk: the same circuits under the universal setup.
-func plonk() []Goal { return nil }
+func plonk() []Goal {
+	var ids []string
+	for _, c := range groth {
+		ids = append(ids, c[:len(c)-len("groth16")]+"plonk")
+	}
+	return each("plonk", ids, "statements proved, accepted, and denied under every changed input", AtLeast, 20)
+}

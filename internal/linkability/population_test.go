@@ -128,7 +128,7 @@ func (p *population) join(i int, by *issuer.Issuer, registrar wallettest.Party) 
 	p.Register(registrar, batch.Items...)
 
 	person := fmt.Sprintf("MRN-%06d", 1000+7919*i)
-	r, err := by.CreateEnrolRequest(p.ctx, person)
+	r, err := by.CreateEnrolRequest(p.ctx, person, consent.Groth16)
 	p.must(err)
 	n, err := w.Enrol(p.ctx, p, p.prover, r)
 	p.must(err)

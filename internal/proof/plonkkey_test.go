@@ -17,36 +17,41 @@ import (
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/proof"
-	"github.com/zkconsent/zkconsent/prover"
 	"github.com/zkconsent/zkconsent/prover/provertest"
 )
 
-// plonkKey is the file of enrol's PLONK key, with a proof for it.
-func plonkKey(t testing.TB) (file []byte, inputs []fr.Element, p consent.Proof) {
+// plonkInputs is the number of enrol's public inputs.
+const plonkInputs = 6
+
+// plonkKey is the file of enrol's PLONK key.
+func plonkKey(t testing.TB) []byte {
 	t.Helper()
 	dir, m := provertest.Keys(t, consent.EnrolPlonk)
-	e := &m.Entries[0]
-	file, err := os.ReadFile(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile))
+	file, err := os.ReadFile(filepath.Join(dir, m.Entries[0].Folder(), manifest.VerifyingKeyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := prover.Open(dir, m, &prover.Options{DevelopmentKeys: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return file
+}
+
+// plonkProof is a proof for that key.
+func plonkProof(t testing.TB) (inputs []fr.Element, p consent.Proof) {
+	t.Helper()
 	c := circuittest.New(t, consent.EnrolPlonk, 1)
-	if p, err = made.Prove(t.Context(), &c.Statement, &c.Witness); err != nil {
+	p, err := provertest.New(t, consent.EnrolPlonk).Prove(t.Context(), &c.Statement, &c.Witness)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if inputs, err = c.Statement.PublicInputs(); err != nil {
 		t.Fatal(err)
 	}
-	return file, inputs, p
+	return inputs, p
 }
 
 // Every part of a real proof matters: no byte may change.
 func TestVerifiesPlonk(t *testing.T) {
-	file, inputs, good := plonkKey(t)
+	file := plonkKey(t)
+	inputs, good := plonkProof(t)
 	path := filepath.Join(t.TempDir(), "verifying.key")
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
@@ -86,8 +91,8 @@ func TestVerifiesPlonk(t *testing.T) {
 
 // A key under the wrong scheme's name is none, whatever its digest.
 func TestAttack_KeyOfAnotherScheme(t *testing.T) {
-	file, inputs, _ := plonkKey(t)
-	groth16, _ := forge(t, inputs)
+	file := plonkKey(t)
+	groth16, _ := forge(t, make([]fr.Element, plonkInputs))
 	path := filepath.Join(t.TempDir(), "verifying.key")
 	for _, c := range []struct {
 		file   []byte
@@ -96,7 +101,7 @@ func TestAttack_KeyOfAnotherScheme(t *testing.T) {
 		if err := os.WriteFile(path, c.file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := proof.LoadVerifyingKey(path, c.scheme, sha256.Sum256(c.file), len(inputs)); !errors.Is(err, proof.ErrKey) {
+		if _, err := proof.LoadVerifyingKey(path, c.scheme, sha256.Sum256(c.file), plonkInputs); !errors.Is(err, proof.ErrKey) {
 			t.Errorf("as a key of %q: %v", c.scheme, err)
 		}
 	}
@@ -104,8 +109,8 @@ func TestAttack_KeyOfAnotherScheme(t *testing.T) {
 
 // Keys that were pinned although they are wrong: the digest matches each time.
 func TestRefusesPlonkKeys(t *testing.T) {
-	file, inputs, _ := plonkKey(t)
-	if _, err := proof.ParsePlonkKey(file, [32]byte{}, len(inputs)); !errors.Is(err, proof.ErrKeyDigest) {
+	file := plonkKey(t)
+	if _, err := proof.ParsePlonkKey(file, [32]byte{}, plonkInputs); !errors.Is(err, proof.ErrKeyDigest) {
 		t.Errorf("another digest: %v", err)
 	}
 	const lists = 384 // where the list of further commitments begins
@@ -175,7 +180,7 @@ func TestRefusesPlonkKeys(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := proof.ParsePlonkKey(b, sha256.Sum256(b), len(inputs))
+		_, err := proof.ParsePlonkKey(b, sha256.Sum256(b), plonkInputs)
 		runtime.ReadMemStats(&after)
 		if !errors.Is(err, proof.ErrKey) {
 			t.Errorf("%s: %v", name, err)
@@ -184,24 +189,33 @@ func TestRefusesPlonkKeys(t *testing.T) {
 			t.Errorf("%s: %d bytes allocated", name, grown)
 		}
 	}
-	if _, err := proof.ParsePlonkKey(file, sha256.Sum256(file), len(inputs)+1); !errors.Is(err, proof.ErrKey) {
+	if _, err := proof.ParsePlonkKey(file, sha256.Sum256(file), plonkInputs+1); !errors.Is(err, proof.ErrKey) {
 		t.Errorf("for another circuit: %v", err)
 	}
 }
 
-// FuzzParsePlonkKey lets the digest match whatever the bytes are: what is not
-// a key is refused, and what is one is the canonical form of it.
+// FuzzParsePlonkKey writes over a key, at some place, and cuts or extends it.
+// The digest matches whatever comes out: what is not a key is refused.
 func FuzzParsePlonkKey(f *testing.F) {
-	file, inputs, _ := plonkKey(f)
-	f.Add(file)
-	f.Add(make([]byte, len(file)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		k, err := proof.ParsePlonkKey(b, sha256.Sum256(b), len(inputs))
+	file := plonkKey(f)
+	f.Add(uint16(0), []byte(nil), int16(0))
+	f.Add(uint16(16), []byte{0, 0, 0, 0, 0, 0, 1, 0}, int16(0)) // the domain
+	f.Add(uint16(384), []byte{0, 0, 0, 1}, int16(32))           // one commitment
+	f.Add(uint16(128), append([]byte{0x40}, make([]byte, 31)...), int16(0))
+	f.Add(uint16(len(file)-4), []byte{0xff, 0xff, 0xff, 0xff}, int16(-1))
+	f.Fuzz(func(t *testing.T, at uint16, over []byte, longer int16) {
+		b := append(bytes.Clone(file), make([]byte, max(longer, 0))...)
+		copy(b[min(int(at), len(b)):], over)
+		b = b[:len(b)+int(min(longer, 0))]
+		k, err := proof.ParsePlonkKey(b, sha256.Sum256(b), plonkInputs)
 		if (k == nil) != (err != nil) {
 			t.Fatalf("a key and %v", err)
 		}
 		if err != nil && !errors.Is(err, proof.ErrKey) {
 			t.Fatalf("untyped error %v", err)
+		}
+		if err == nil && len(b) != len(file) {
+			t.Fatalf("a key of %d bytes", len(b))
 		}
 	})
 }

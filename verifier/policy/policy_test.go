@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -143,6 +144,30 @@ func both(changes ...func(map[string]any)) func(map[string]any) {
 	}
 }
 
+// The scheme is the document's, Groth16 where it names none, and changes
+// nothing else of the request.
+func TestSchemeChoosesTheCircuit(t *testing.T) {
+	var asked []consent.Request
+	for scheme, want := range map[string]consent.CircuitID{"": consent.Claim, "groth16": consent.Claim, "plonk": consent.ClaimPlonk} {
+		p, err := Parse([]byte(strings.Replace(sound, `"circuit"`, `"scheme": "`+scheme+`", "circuit"`, 1)), files())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := p.Template(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Circuit != want {
+			t.Errorf("scheme %q: %s, want %s", scheme, r.Circuit, want)
+		}
+		r.Circuit = ""
+		asked = append(asked, r)
+	}
+	if !reflect.DeepEqual(asked[0], asked[1]) || !reflect.DeepEqual(asked[1], asked[2]) {
+		t.Error("the scheme changes what is asked")
+	}
+}
+
 func TestRefusesDocuments(t *testing.T) {
 	for name, c := range map[string]struct {
 		at     string
@@ -155,6 +180,10 @@ func TestRefusesDocuments(t *testing.T) {
 		"enrol":                    {"circuit", set("circuit", "enrol")},
 		"wide consent":             {"circuit", both(set("circuit", "consent"), set("profile", "wide"))},
 		"profile":                  {"profile", set("profile", "huge")},
+		"scheme":                   {"scheme", set("scheme", "marlin")},
+		"scheme in capitals":       {"scheme", set("scheme", "PLONK")},
+		"enrol under PLONK":        {"circuit", both(set("circuit", "enrol"), set("scheme", "plonk"))},
+		"wide consent under PLONK": {"circuit", both(set("circuit", "consent"), set("profile", "wide"), set("scheme", "plonk"))},
 		"purpose":                  {"purpose", set("purpose", "EVERYTHING")},
 		"two purposes":             {"purpose", set("purpose", "CLMATTCH,TREAT")},
 		"restriction":              {"accept", set("accept", []string{"DS"})},
