@@ -67,6 +67,14 @@ var lies = []lie{
 		fill(out, 1)
 		settle(q, v, out, len(out)-1)
 	}},
+	{"everything in some bit", func(q, v *big.Int, out []*big.Int, rng *rand.Rand) {
+		fill(out, 0)
+		settle(q, v, out, rng.IntN(len(out)))
+	}},
+	{"ones, and the rest in some bit", func(q, v *big.Int, out []*big.Int, rng *rand.Rand) {
+		fill(out, 1)
+		settle(q, v, out, rng.IntN(len(out)))
+	}},
 	{"random with the right sum", func(q, v *big.Int, out []*big.Int, rng *rand.Rand) {
 		for i := range out {
 			out[i].Set(randomBelow(q, rng))
