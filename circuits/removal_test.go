@@ -212,7 +212,7 @@ func callOf(system *cs.R1CS, hint int) int {
 func TestAssurance_RemovalOfEach(t *testing.T) {
 	ids := []consent.CircuitID{consent.Enrol, consent.ConsentOnly, consent.EligibilityWide, consent.ClaimWide}
 	var total [3]int // tried, surviving, noticed by a free wire alone
-	for _, id := range ids {
+	for _, id := range ids[:assurance.Cases(2, len(ids))] {
 		_, all := without(t, id, instance{number: -1})
 		attacks := stands(t, id)
 		valid := values(t, assign(t, circuittest.New(t, id, 1)))
