@@ -1,6 +1,7 @@
 package freewires_test
 
 import (
+	"errors"
 	"math/big"
 	"slices"
 	"strings"
@@ -274,6 +275,22 @@ func TestFindsDeficiency(t *testing.T) {
 				t.Errorf("%s, %s: a value too few is taken", c.name, form)
 			}
 		}
+	}
+}
+
+func TestCheckNamesWhatIsFree(t *testing.T) {
+	s := compiled(t, r1cs.NewBuilder[constraint.U64], hinted(8, 7, all))
+	var free *freewires.FreeError
+	if r, err := freewires.Check(s); !errors.As(err, &free) || r == nil || len(free.Wires) != len(r.Unbound)+1 ||
+		!strings.Contains(err.Error(), free.Wires[0].Name) {
+		t.Errorf("got %v", err)
+	}
+	s = compiled(t, r1cs.NewBuilder[constraint.U64], func(api frontend.API, c *flawed) error {
+		api.Mul(c.A, c.B, c.X, c.Y, c.Z, c.W)
+		return nil
+	})
+	if _, err := freewires.Check(s); err != nil {
+		t.Error(err)
 	}
 }
 

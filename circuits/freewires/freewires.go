@@ -21,6 +21,9 @@
 package freewires
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/consensys/gnark/constraint"
 )
 
@@ -78,6 +81,30 @@ type Report struct {
 // Sound reports whether nothing is free.
 func (r *Report) Sound() bool { return len(r.Unbound) == 0 && len(r.Free) == 0 }
 
+// A FreeError reports a constraint system that leaves a prover a choice.
+type FreeError struct {
+	Wires []Wire // inputs without constraint, then wires that are free
+}
+
+func (e *FreeError) Error() string {
+	w := e.Wires[0]
+	return fmt.Sprintf("freewires: %d wires are free, the first is %s (%s, constraint %d); no keys may be made for this circuit",
+		len(e.Wires), w.Name, w.Origin, w.Constraint)
+}
+
+// Check is Analyse for whoever is about to make keys: if anything is free, the
+// error is a [*FreeError].
+func Check(compiled constraint.ConstraintSystem) (*Report, error) {
+	r, err := Analyse(compiled)
+	if err != nil {
+		return nil, err
+	}
+	if !r.Sound() {
+		return r, &FreeError{append(slices.Clone(r.Unbound), r.Free...)}
+	}
+	return r, nil
+}
+
 // Analyse analyses a constraint system over BN254's scalar field, of R1CS or
 // of gnark's PLONK form. An error says that the system is of another kind, or
 // has instructions that are neither constraints nor hints.
@@ -104,10 +131,10 @@ func Analyse(compiled constraint.ConstraintSystem) (*Report, error) {
 	for w := s.inputs; w < s.wires; w++ {
 		if rule := p.by[w]; rule != "" {
 			r.Rules[rule]++
-			if _, ok := Excepted()[rule]; ok {
-				r.Excepted++
-			}
 		}
+	}
+	for rule := range Excepted() {
+		r.Excepted += r.Rules[rule]
 	}
 	return r, nil
 }

@@ -90,7 +90,7 @@ func removal() []Goal {
 		one("removal", "assertions", "left out one at a time", AtLeast, 64),
 		one("removal", "wirings", "about something else", AtLeast, 232),
 		one("removal", "survivors", "", Exactly, 0),
-		one("removal", "instances", "assertions of loops, each left out alone", AtLeast, 100),
+		one("removal", "instances", "assertions as a circuit makes them, each left out alone", AtLeast, 545),
 		one("removal", "instances that survive", "", Exactly, 0),
 	}
 }
@@ -102,7 +102,13 @@ func hints() []Goal {
 	for _, c := range every {
 		accepted = append(accepted, one(part, "accepted in "+c, "", Exactly, 0))
 	}
-	return append(each(part, every, "lies", AtLeast, 200), accepted...)
+	return slices.Concat(
+		each(part, groth[:1], "lies", AtLeast, 200),
+		each(part, groth[1:2], "lies", AtLeast, 4_000),
+		each(part, groth[2:], "lies", AtLeast, 12_000),
+		each(part, sparse, "lies", AtLeast, 100),
+		accepted,
+	)
 }
 
 // binding: a proof serves the statement that it was made for, and no other.
