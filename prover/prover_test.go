@@ -420,7 +420,7 @@ func TestRefusesUnknownCircuitInManifest(t *testing.T) {
 // credit to keys by which others could answer in its patient's place.
 func TestRefusesDevelopmentKeysInProduction(t *testing.T) {
 	dir, m, _ := damaged(t, consent.Enrol)
-	p, err := prover.Open(dir, m, development)
+	p, err := prover.Open(dir, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

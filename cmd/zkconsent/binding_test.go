@@ -22,11 +22,11 @@ import (
 
 // storyOfClaim plays the demonstration up to the insurer's claim and returns
 // its folder, with the record of the accepted claim in the post.
-func storyOfClaim(t *testing.T, keys string) *demo {
+func storyOfClaim(t *testing.T, keys string, scheme consent.Scheme) *demo {
 	t.Helper()
 	var complaint bytes.Buffer
 	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, results: io.Discard, stderr: &complaint, now: time.Now, json: true, keys: keys}
-	d := &demo{app: a, ctx: context.Background(), dir: t.TempDir(), ids: map[string]string{}}
+	d := &demo{app: a, ctx: context.Background(), dir: t.TempDir(), scheme: scheme, ids: map[string]string{}}
 	t.Cleanup(func() {
 		if d.stopNode != nil {
 			if err := d.stopNode(); err != nil {
@@ -55,7 +55,21 @@ func TestAssurance_BindingByCommandLine(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	keys, _ := provertest.Keys(t, consent.Circuits()...)
-	d := storyOfClaim(t, keys)
+	schemes := consent.Schemes()[:assurance.Cases(1, len(consent.Schemes()))]
+	tried, accepted := 0, 0
+	for _, scheme := range schemes {
+		n, m := changedInFile(t, keys, scheme, rng)
+		tried, accepted = tried+n, accepted+m
+	}
+	assurance.Record(t, "binding/command line", tried, fmt.Sprintf("fields of the file of a claim's proof and pairs of them, under %v", schemes))
+	assurance.Record(t, "binding/accepted by command line", accepted, "")
+}
+
+// changedInFile plays a claim under a scheme, and offers its exported proof
+// with one or two changed fields.
+func changedInFile(t *testing.T, keys string, scheme consent.Scheme, rng *rand.Rand) (tried, accepted int) {
+	t.Helper()
+	d := storyOfClaim(t, keys, scheme)
 	file := d.post("proof.json")
 	check := func(path string) (status int, valid bool) {
 		var out, complaint bytes.Buffer
@@ -86,7 +100,6 @@ func TestAssurance_BindingByCommandLine(t *testing.T) {
 
 	fields := proofFields(good, rng)
 	inputs := len(good.Inputs)
-	tried, accepted := 0, 0
 	damaged := filepath.Join(t.TempDir(), "proof.json")
 	try := func(i, j int) {
 		what := fields[i].name
@@ -120,8 +133,7 @@ func TestAssurance_BindingByCommandLine(t *testing.T) {
 			}
 		}
 	}
-	assurance.Record(t, "binding/command line", tried, fmt.Sprintf("%d fields of the file, %d of them public inputs", len(fields), inputs))
-	assurance.Record(t, "binding/accepted by command line", accepted, "")
+	return tried, accepted
 }
 
 // proofFields changes each public input in a way of its own: one more, one
