@@ -36,7 +36,7 @@ type proven struct {
 	file   []byte // the key's
 }
 
-// once keeps what every test of this file and the next needs: each circuit's
+// once keeps what every test of this file and the next needs: the circuits'
 // keys, loaded, and a proven statement of each, in which no public input is 0.
 var once struct {
 	sync.Once
@@ -46,13 +46,18 @@ var once struct {
 func everyCircuit(t *testing.T) []proven {
 	t.Helper()
 	once.Do(func() {
-		dir, m := provertest.Keys(t, consent.Circuits()...)
+		ids := consent.Circuits()
+		if !assurance.Full() {
+			// The others under PLONK have their turn in TestAssurance_Plonk.
+			ids = append(consent.CircuitsOf(consent.Groth16), consent.EnrolPlonk)
+		}
+		dir, m := provertest.Keys(t, ids...)
 		p, err := prover.Open(dir, m, development)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var all []proven
-		for i, id := range consent.Circuits() {
+		for i, id := range ids {
 			c := circuittest.New(t, id, uint64(600+i))
 			withoutZeros(c)
 			s := proven{id: id, made: c, key: verifyingKey(t, dir, m, id)}
