@@ -65,7 +65,7 @@ func found(t *testing.T, parameters ...string) *town {
 	steward, hospital := w.must("steward", "authority", "key"), w.must("hospital", "authority", "key")
 	w.ids["hospital"] = hospital.text("id")
 	w.must("steward", "document", "trust-list", "--name", "hospitals", "--authority", hospital.text("id"), "--out", w.file("hospitals.zkc"))
-	w.must("steward", append([]string{"node", "init", "--chain", "town", "--steward-key", steward.text("key"), "--trust-list", w.file("hospitals.zkc"),
+	w.must("steward", append([]string{"node", "init", "--chain", "town", "--development-keys", "--steward-key", steward.text("key"), "--trust-list", w.file("hospitals.zkc"),
 		"--every-block", "--epoch", "60", "--heartbeat", "6", "--pow-bits", "8"}, parameters...)...)
 	genesis, err := os.ReadFile(filepath.Join(w.home("steward"), genesisFile))
 	if err != nil {
