@@ -65,8 +65,8 @@ func found(t *testing.T, parameters ...string) *town {
 	steward, hospital := w.must("steward", "authority", "key"), w.must("hospital", "authority", "key")
 	w.ids["hospital"] = hospital.text("id")
 	w.must("steward", "document", "trust-list", "--name", "hospitals", "--authority", hospital.text("id"), "--out", w.file("hospitals.zkc"))
-	w.must("steward", append([]string{"node", "init", "--chain", "town", "--steward-key", steward.text("key"), "--trust-list", w.file("hospitals.zkc"),
-		"--every-block", "--epoch", "60", "--heartbeat", "6", "--pow-bits", "8", "--development-keys"}, parameters...)...)
+	w.must("steward", append([]string{"node", "init", "--chain", "town", "--development-keys", "--steward-key", steward.text("key"), "--trust-list", w.file("hospitals.zkc"),
+		"--every-block", "--epoch", "60", "--heartbeat", "6", "--pow-bits", "8"}, parameters...)...)
 	genesis, err := os.ReadFile(filepath.Join(w.home("steward"), genesisFile))
 	if err != nil {
 		t.Fatal(err)
@@ -214,19 +214,12 @@ func TestDemonstrationNoticesAnotherEnding(t *testing.T) {
 // The whole demonstration, as data.
 func TestDemonstration(t *testing.T) {
 	keys, _ := provertest.Keys(t, consent.Circuits()...)
-	for _, scheme := range consent.Schemes() {
-		t.Run(string(scheme), func(t *testing.T) {
-			if testing.Short() && scheme != consent.Groth16 {
-				t.Skip("the same story again, with proofs that take seconds")
-			}
-			var stdout, stderr bytes.Buffer
-			a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now}
-			status := a.run(context.Background(), []string{"--json", "--keys", keys, "demo", "--dir", t.TempDir(), "--scheme", string(scheme)})
-			out := parseAnswer(stdout.String())
-			steps, _ := out["steps"].([]any)
-			if status != exitDone || out["asTold"] != true || len(steps) < 60 {
-				t.Fatalf("exit status %d, %d steps, as told %v: %s", status, len(steps), out["asTold"], stderr.String())
-			}
-		})
+	var stdout, stderr bytes.Buffer
+	a := &app{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now}
+	status := a.run(context.Background(), []string{"--json", "--keys", keys, "demo", "--dir", t.TempDir()})
+	out := parseAnswer(stdout.String())
+	steps, _ := out["steps"].([]any)
+	if status != exitDone || out["asTold"] != true || len(steps) < 60 {
+		t.Fatalf("exit status %d, %d steps, as told %v: %s", status, len(steps), out["asTold"], stderr.String())
 	}
 }

@@ -132,7 +132,7 @@ func (a *app) genesisDirectory(p directory.Parameters, trusts, sets []string) (*
 	for i := range m.Entries {
 		e := &m.Entries[i]
 		if err := e.Production(); err != nil && !p.DevelopmentKeys {
-			return nil, fmt.Errorf("%w; a demonstration says so: --development-keys", err)
+			return nil, fmt.Errorf("%w: node init --development-keys", err)
 		}
 		d.Manifests = append(d.Manifests, directory.Manifest{Circuit: e.Circuit, Digest: [32]byte(e.Digest())})
 	}
