@@ -39,6 +39,27 @@ func TestFindsTestsInTheTablesOrder(t *testing.T) {
 	}
 }
 
+// Every part of the table has a test that is named for it.
+func TestEveryPartHasATest(t *testing.T) {
+	tests, err := find("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for _, x := range tests {
+		has[strings.ToLower(x.name)] = true
+	}
+	for _, g := range assurance.Goals() {
+		found := false
+		for name := range has {
+			found = found || strings.HasPrefix(name, strings.ToLower(prefix)+strings.ReplaceAll(g.Part, " ", ""))
+		}
+		if !found {
+			t.Errorf("no %s… for the part %q", prefix, g.Part)
+		}
+	}
+}
+
 func TestTableMarksWhatIsShort(t *testing.T) {
 	goal := assurance.Goal{Part: "p", Row: "p/a|b", Unit: "cases", How: assurance.AtLeast, Than: 5}
 	x := table{"a machine", "1s", []assurance.Result{
