@@ -14,6 +14,7 @@ import (
 	"github.com/consensys/gnark/frontend/cs/r1cs"
 	"github.com/consensys/gnark/std/math/bits"
 	"github.com/zkconsent/zkconsent/circuits"
+	"github.com/zkconsent/zkconsent/circuits/freewires"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 )
@@ -36,8 +37,8 @@ func TestMakesNoKeysForACircuitWithFreeWires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var free *WireError
-	if _, err := NewEntry(consent.Enrol, system); !errors.As(err, &free) || free.Wires != 1 {
+	var free *freewires.FreeError
+	if _, err := NewEntry(consent.Enrol, system); !errors.As(err, &free) || len(free.Wires) != 1 {
 		t.Fatalf("got %v", err)
 	}
 	good, err := circuits.Compile(consent.Enrol)
