@@ -1,5 +1,6 @@
 // Package prover turns a statement and a witness into a proof under the
-// statement's circuit, by Groth16 or by PLONK (docs/spec.md §9). A wallet runs it itself, or asks a service that does.
+// statement's circuit, by Groth16 or by PLONK (docs/spec.md §9). A wallet runs
+// it itself, or asks a service that does.
 //
 // # Caveats
 //
@@ -7,7 +8,8 @@
 // none of it, puts none of it into errors, and silences gnark's logger, whose
 // solver prints wire values. It cannot sign: what it proves is worth nothing
 // without the holder's signature. Work inside gnark cannot be interrupted;
-// a context that ends there is honoured a fraction of a second later.
+// a context that ends there is honoured a fraction of a second later, under
+// PLONK some seconds later.
 package prover
 
 import (

@@ -342,6 +342,20 @@ func TestSameBytesTwiceAtOnceGetOneVerdict(t *testing.T) {
 	verify(t, late, other, verifier.NullifierSpent)
 }
 
+// Two answers to one request at once: the slower one's reason is that of an
+// answered request, whenever it was overtaken.
+func TestSecondAnswerAtOnceIsTooLate(t *testing.T) {
+	w := newWorld(t)
+	p := w.newPatient(w.issuer)
+	w.closeEpoch()
+	v, s := w.verifierOf(w.insurer)
+	asked := w.ask(v, consent.Eligibility, consent.Once)
+	first, second := p.present(asked), p.present(asked)
+	o := &overtaking{Store: s, meanwhile: func() { verify(t, v, first, "") }}
+	verify(t, w.verifierWith(w.insurer, o), second, verifier.AlreadyAnswered)
+	verify(t, v, second, verifier.AlreadyAnswered)
+}
+
 func TestStoreFailureIsNoVerdict(t *testing.T) {
 	w := newWorld(t)
 	p := w.newPatient(w.issuer)

@@ -71,3 +71,24 @@ func TestAttack_AnswerUnderAnotherScheme(t *testing.T) {
 		verify(t, v, p.present(r), "")
 	}
 }
+
+// A verifier that asks one question under both schemes has one scope for both:
+// whoever answered under one has answered.
+func TestAttack_OnceUnderEachScheme(t *testing.T) {
+	w := newWorld(t)
+	orders := [][2]consent.CircuitID{{consent.EligibilityPlonk, consent.Eligibility}, {consent.Claim, consent.EligibilityPlonk}}
+	if testing.Short() {
+		orders = orders[:1]
+	}
+	for _, circuits := range orders {
+		p := w.newPatient(w.issuer)
+		w.closeEpoch()
+		v, _ := w.verifierOf(w.insurer)
+		first, second := p.present(w.ask(v, circuits[0], consent.Once)), p.present(w.ask(v, circuits[1], consent.Once))
+		if !first.Nullifier.Equal(&second.Nullifier) {
+			t.Errorf("%s and %s have two nullifiers of one patient in one scope", circuits[0], circuits[1])
+		}
+		verify(t, v, first, "")
+		verify(t, v, second, verifier.NullifierSpent)
+	}
+}

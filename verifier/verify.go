@@ -139,7 +139,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	case errors.Is(err, ErrAnswered):
 		return v.overtaken(ctx, verdict)
 	case errors.Is(err, ErrSpent):
-		return denied(verdict, NullifierSpent), nil
+		return v.spentBy(ctx, verdict)
 	}
 	return denied(verdict, Undecided), fmt.Errorf("verifier: keeping the answer: %w", err)
 }
@@ -198,17 +198,15 @@ func (v *Verifier) overtaken(ctx context.Context, verdict Verdict) (Verdict, err
 	return denied(verdict, AlreadyAnswered), nil
 }
 
-// spentBy denies a nullifier that is spent, unless it was another call with the
-// same bytes that spent it since this one looked for an answer.
+// spentBy denies a nullifier that is spent, unless it was an answer to this
+// very request that spent it since this call looked for one: then the verdict
+// is what it would have been had that answer been there already.
 func (v *Verifier) spentBy(ctx context.Context, verdict Verdict) (Verdict, error) {
-	answer, err := v.c.Store.Answer(ctx, verdict.RequestID)
-	switch {
-	case err == nil && answer.Digest == verdict.Digest:
-		return storedVerdict(answer)
-	case err == nil || errors.Is(err, ErrNotFound):
+	out, err := v.overtaken(ctx, verdict)
+	if errors.Is(err, ErrNotFound) {
 		return denied(verdict, NullifierSpent), nil
 	}
-	return denied(verdict, Undecided), fmt.Errorf("verifier: looking for an answer: %w", err)
+	return out, err
 }
 
 // storedVerdict is the verdict in an answer's record.

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/prover/provertest"
 )
 
 // invoke runs a command line in an empty folder without a terminal.
@@ -121,5 +124,20 @@ func TestProgressBarFromTheFirstStageOn(t *testing.T) {
 	bar.end()
 	if info, err := f.Stat(); err != nil || info.Size() != 0 {
 		t.Errorf("a bar was written into a file: %v", err)
+	}
+}
+
+// A wallet that is pointed at the entry of another circuit has no key: it says
+// so, and does not blame the prover.
+func TestAttack_DirectoryNamesAnotherCircuitsKeys(t *testing.T) {
+	dir, m := provertest.Keys(t, consent.Enrol, consent.ConsentOnly)
+	a := &app{keys: dir}
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		for _, c := range []consent.CircuitID{consent.Enrol, consent.EnrolPlonk, consent.ConsentOnly, "none"} {
+			if k, err := a.walletKeys(c, e.Digest(), true); (err == nil) != (string(c) == e.Circuit) {
+				t.Errorf("%s by the entry of %s: %v, %v", c, e.Circuit, k, err)
+			}
+		}
 	}
 }

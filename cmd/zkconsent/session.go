@@ -225,23 +225,27 @@ func (a *app) prover() (wallet.Prover, error) {
 	return prover.Open(dir, m, &prover.Options{DevelopmentKeys: g.Directory.Parameters.DevelopmentKeys})
 }
 
-// verifyingKey loads the verifying key whose manifest entry has this digest.
-// development is the ledger's parameter of that name.
-func (a *app) verifyingKey(digest [32]byte, development bool) (*proof.VerifyingKey, error) {
+// verifyingKey loads the verifying key whose manifest entry has this digest and
+// is of a circuit that fits: a directory that names another circuit's entry
+// names none. development is the ledger's parameter of that name.
+func (a *app) verifyingKey(digest [32]byte, development bool, fits func(consent.CircuitID) bool) (*proof.VerifyingKey, error) {
 	dir, m, err := a.manifest()
 	if err != nil {
 		return nil, err
 	}
 	for i := range m.Entries {
 		if e := &m.Entries[i]; [32]byte(e.Digest()) == digest {
+			if !fits(consent.CircuitID(e.Circuit)) {
+				return nil, fmt.Errorf("the manifest that the ledger names, %x…, is of another circuit, %s", digest[:8], e.Circuit)
+			}
 			return proof.Open(dir, e, development)
 		}
 	}
 	return nil, fmt.Errorf("no keys in %s have the manifest that the ledger names, %x…", dir, digest[:8])
 }
 
-func (a *app) walletKeys(_ consent.CircuitID, digest [32]byte, development bool) (wallet.VerifyingKey, error) {
-	return a.verifyingKey(digest, development)
+func (a *app) walletKeys(c consent.CircuitID, digest [32]byte, development bool) (wallet.VerifyingKey, error) {
+	return a.verifyingKey(digest, development, func(named consent.CircuitID) bool { return named == c })
 }
 
 func (a *app) enrolKey(digest [32]byte) (presented.Key, error) {
@@ -249,7 +253,7 @@ func (a *app) enrolKey(digest [32]byte) (presented.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.verifyingKey(digest, g.Directory.Parameters.DevelopmentKeys)
+	return a.verifyingKey(digest, g.Directory.Parameters.DevelopmentKeys, consent.CircuitID.Enrols)
 }
 
 // verifierKeys loads the verifying keys of all circuits.

@@ -71,8 +71,8 @@ func Check(key Key, shown Shown, statement func(rkX, rkY fr.Element) (*consent.S
 		return err
 	}
 	m, err := s.SignedDigest(shown.Proof)
-	if err != nil {
-		return err
+	if err != nil { // the inputs are formed, so it is the proof's length
+		return fmt.Errorf("%w: %w", ErrProof, err)
 	}
 	if err := redsig.Verify(rk, m, shown.Signature); err != nil {
 		return fmt.Errorf("%w: %w", ErrSignature, err)

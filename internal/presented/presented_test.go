@@ -118,6 +118,9 @@ func TestEnrolment(t *testing.T) {
 		"another proof": {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) {
 			n.Proof = n.Proof[:127] + consent.Proof([]byte{n.Proof[127] + 1})
 		}},
+		"a proof of another scheme": {presented.ErrProof, func(_ *consent.EnrolRequest, n *consent.Enrolment) {
+			n.Proof = consent.Proof(make([]byte, consent.Plonk.ProofSize()))
+		}},
 		"another signature":     {presented.ErrSignature, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Signature[63]++ }},
 		"no point":              {presented.ErrKey, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Rk = [32]byte{0xff, 0xff} }},
 		"a key anybody can use": {presented.ErrKey, func(_ *consent.EnrolRequest, n *consent.Enrolment) { n.Rk = [32]byte{31: 1} }},
