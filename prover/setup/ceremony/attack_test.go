@@ -623,6 +623,25 @@ func TestRefusesWhatIsNoFile(t *testing.T) {
 	}
 }
 
+// TestAttack_PowersTooFewForTheCircuit: whoever begins a ceremony writes what
+// it is about, and not with this program.
+func TestAttack_PowersTooFewForTheCircuit(t *testing.T) {
+	f := at(t, begun)
+	b, err := f.readMessage(descriptionFile, descriptionKind, maxDescription)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := DecodeDescription(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Power = 1
+	f.put(t, descriptionFile, d.Encode())
+	refused(t, f, OtherPowers)
+	_, err = f.Contribute(t.Context(), contributor(1), nil)
+	because(t, err, OtherPowers)
+}
+
 func TestRefusesSealedPhases(t *testing.T) {
 	f := at(t, whole)
 	_, err := f.Seal(t.Context(), beacon(3), "", nil)
