@@ -117,18 +117,19 @@ func (f *Folder) exists(name string) (bool, error) {
 	return err == nil, err
 }
 
-// An until reads as long as ctx is not over: a file of powers has up to
-// hundreds of gigabytes.
-type until struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (u until) Read(b []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
+// copyUntil copies r's size bytes as long as ctx is not over: a file of powers
+// has up to hundreds of gigabytes.
+func copyUntil(ctx context.Context, w io.Writer, r io.ReaderAt, size int64) error {
+	const step = 1 << 24
+	for at := int64(0); at < size; at += step {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := io.Copy(w, io.NewSectionReader(r, at, min(step, size-at))); err != nil {
+			return err
+		}
 	}
-	return u.Reader.Read(b)
+	return nil
 }
 
 // numbered are the names of files of a contribution.

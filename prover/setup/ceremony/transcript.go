@@ -260,7 +260,7 @@ func (r *run) powersFile(t *Transcript, points bool) error {
 	}
 	defer file.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, until{r.ctx, io.NewSectionReader(file, 0, size)}); err != nil {
+	if err := copyUntil(r.ctx, h, file, size); err != nil {
 		return fmt.Errorf("ceremony: %w", err)
 	}
 	if manifest.Digest(h.Sum(nil)) != r.Ptau {
