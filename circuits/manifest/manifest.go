@@ -8,7 +8,8 @@
 //
 // A manifest is as good as its source. The ledger's directory carries the
 // digest of each entry; whoever takes a manifest from a file compares
-// [Entry.Digest] with it. Keys marked Development come from a setup by one
+// [Entry.Digest] with it. That a Transcript exists is the word of whoever put
+// that digest there, and shown by the ceremony's folder alone. Keys marked Development come from a setup by one
 // party, who could forge proofs with what it should have forgotten: where they
 // are not allowed, ask [Entry.Production] before a key is read.
 package manifest

@@ -206,7 +206,7 @@ func (a *app) ceremonyStatusVerb() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := ceremony.In(args[0]).Status(c.Context())
 			if err != nil {
-				return err
+				return judged(err)
 			}
 			return a.emitTranscript(t, false)
 		},
@@ -215,25 +215,29 @@ func (a *app) ceremonyStatusVerb() *cobra.Command {
 
 func (a *app) ceremonyVerifyVerb() *cobra.Command {
 	var file string
-	var unfinished bool
+	var unfinished, others bool
 	c := &cobra.Command{
 		Use:   "verify FOLDER",
 		Short: "Verify a ceremony from its files and this program's circuits alone",
 		Long: `Verify every contribution of a ceremony, from its files and the circuits that this
 program compiles, and show who contributed and which keys follow. The ceremony must
 be complete; --unfinished takes one that is not. With --manifest the keys must be
-those of that manifest.`,
+those of that manifest, all of them; --others lets it have keys of other circuits,
+which nothing is said about.
+
+Exit status 0 means that the ceremony is verified, 3 that it is refused, 1 that
+something kept this program from deciding.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			show, end := a.ceremonyBar()
 			t, err := ceremony.In(args[0]).Verify(c.Context(), show)
 			end()
 			if err != nil {
-				return err
+				return judged(err)
 			}
 			if !unfinished {
 				if err := t.Complete(); err != nil {
-					return err
+					return judged(err)
 				}
 			}
 			if file != "" {
@@ -241,8 +245,11 @@ those of that manifest.`,
 				if err != nil {
 					return err
 				}
+				if others {
+					m = only(m, t.Circuits)
+				}
 				if err := t.Compare(m); err != nil {
-					return err
+					return judged(err)
 				}
 			}
 			return a.emitTranscript(t, true)
@@ -250,7 +257,29 @@ those of that manifest.`,
 	}
 	c.Flags().StringVar(&file, "manifest", "", "`file` of the keys that must follow from the ceremony")
 	c.Flags().BoolVar(&unfinished, "unfinished", false, "a phase may be open")
+	c.Flags().BoolVar(&others, "others", false, "the manifest may have keys of circuits that the ceremony is not about")
 	return c
+}
+
+// judged gives the verdict that a ceremony is refused its exit status. A folder
+// that holds none was not judged.
+func judged(err error) error {
+	var r *ceremony.Refusal
+	if errors.As(err, &r) && !r.NoCeremony() {
+		return &exit{exitDenied, err}
+	}
+	return err
+}
+
+// only is what a manifest says of these circuits.
+func only(m *manifest.Manifest, circuits []ceremony.Circuit) *manifest.Manifest {
+	out := &manifest.Manifest{}
+	for _, c := range circuits {
+		if e, err := m.Find(string(c.ID)); err == nil {
+			out.Put(*e)
+		}
+	}
+	return out
 }
 
 func (a *app) ceremonyKeysVerb() *cobra.Command {

@@ -39,12 +39,29 @@ type transcriptView struct {
 	Phases     []phaseView `json:"phases"`
 	Transcript string      `json:"transcript,omitempty"`
 	Circuits   []keyView   `json:"circuits,omitempty"`
+	Unchecked  []string    `json:"unchecked"` // what the verdict does not say
+}
+
+// unchecked is what no program can tell from a ceremony's folder.
+func unchecked(t *ceremony.Transcript, verified bool) (list []string) {
+	if !verified {
+		list = append(list, "the points")
+	}
+	if !t.Fresh() {
+		list = append(list, "that nobody knows the secret behind the file of powers, with which anything can be proved: compare its SHA-256 with a published one")
+	}
+	if t.First != nil || t.Second != nil {
+		list = append(list, "who stands behind the contributors' keys, and that one of them forgot", "that the beacons were announced, and are what their sources say")
+	} else {
+		list = append(list, "that anybody contributed: nobody did here, what follows follows from that file alone")
+	}
+	return list
 }
 
 func viewTranscript(t *ceremony.Transcript, verified bool) transcriptView {
 	v := transcriptView{
 		Ceremony: t.Digest.String(), Verified: verified, Complete: t.Complete() == nil,
-		Needed: t.Contributors, Power: t.Power, Phases: []phaseView{},
+		Needed: t.Contributors, Power: t.Power, Phases: []phaseView{}, Unchecked: unchecked(t, verified),
 	}
 	if !t.Fresh() {
 		v.Ptau = &powersView{SHA256: t.Ptau.String()}
@@ -113,9 +130,12 @@ func (a *app) emitTranscript(t *ceremony.Transcript, verified bool) error {
 		case !v.Verified:
 			fmt.Fprintln(w, "signatures and order are right; the points were not looked at: zkconsent ceremony verify")
 		case v.Complete:
-			fmt.Fprintln(w, "verified and complete; are these the contributors, and is that the beacon, that were announced?")
+			fmt.Fprintln(w, "verified and complete")
 		default:
 			fmt.Fprintln(w, "verified as far as it goes; a phase is open")
+		}
+		for _, u := range v.Unchecked {
+			fmt.Fprintf(w, "not checked: %s\n", u)
 		}
 	})
 }

@@ -29,6 +29,11 @@ import (
 // A Stage is what a setup is doing.
 type Stage string
 
+// ErrCeremonyKeys reports a folder whose manifest has keys of a ceremony that
+// development keys would replace: the files are damaged or missing, or the
+// circuit has changed.
+var ErrCeremonyKeys = errors.New("the keys here are of a ceremony, and not whole or of another version; development keys do not replace them")
+
 // The stages of each circuit.
 const (
 	Waiting   Stage = "waiting"   // for another setup in the same folder
@@ -49,7 +54,9 @@ type Progress struct {
 // Dev makes development keys for the circuits ids in dir, and returns the
 // manifest of everything in dir, which it also writes to manifest.json there.
 // Keys that are there already and whole are kept; a circuit that changed has
-// another constraint system and gets new keys beside the old. Setups of
+// another constraint system and gets new keys beside the old. Keys of a
+// ceremony are never replaced: where they are not whole it is
+// [ErrCeremonyKeys]. Setups of
 // several processes in one dir wait for one another. progress may be nil.
 //
 // ctx is looked at between stages. Every file is written whole or not at all;
@@ -117,8 +124,12 @@ func devCircuit(dir string, id consent.CircuitID, m *manifest.Manifest, report f
 	if err := report(Checking); err != nil {
 		return nil, err
 	}
-	if old, err := m.Find(string(id)); err == nil && old.System == digest && whole(dir, old) {
+	old, err := m.Find(string(id))
+	if err == nil && old.System == digest && whole(dir, old) {
 		return old, nil
+	}
+	if err == nil && !old.Development {
+		return nil, fmt.Errorf("%w; fetch its keys again, or name another folder than %s", ErrCeremonyKeys, dir)
 	}
 	if err := report(Making); err != nil {
 		return nil, err

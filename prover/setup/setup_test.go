@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -91,6 +92,44 @@ func TestDevKeepsWholeKeysAndReplacesDamaged(t *testing.T) {
 	if err != nil || len(left) != 0 {
 		t.Fatalf("temporary files left: %v, %v", left, err)
 	}
+}
+
+// TestDevReplacesNoKeysOfACeremony: of which a verifier has no proving key, say.
+func TestDevReplacesNoKeysOfACeremony(t *testing.T) {
+	dir := t.TempDir()
+	m, err := Dev(t.Context(), dir, enrol, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := m.Entries[0]
+	e.Development, e.Transcript = false, manifest.Digest{1}
+	m.Put(e)
+	path := filepath.Join(dir, manifest.FileName)
+	if _, err := writeBytes(path, m.EncodeJSON()); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Dev(t.Context(), dir, enrol, nil); err != nil || again.Entries[0] != e {
+		t.Errorf("whole keys: %+v, %v", again, err)
+	}
+	if err := os.Remove(filepath.Join(dir, e.Folder(), manifest.ProvingKeyFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dev(t.Context(), dir, enrol, nil); !errors.Is(err, ErrCeremonyKeys) {
+		t.Errorf("got %v", err)
+	}
+	if file, err := manifest.Load(path); err != nil || file.Entries[0] != e || !bytes.Equal(verifying(t, dir, &e), e.VerifyingKey[:]) {
+		t.Errorf("the ceremony's keys are gone: %+v, %v", file, err)
+	}
+}
+
+// verifying is the SHA-256 of a verifying key's file.
+func verifying(t *testing.T, dir string, e *manifest.Entry) []byte {
+	t.Helper()
+	d, err := fileDigest(filepath.Join(dir, e.Folder(), manifest.VerifyingKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d[:]
 }
 
 func TestDevWaitsForAnotherSetup(t *testing.T) {

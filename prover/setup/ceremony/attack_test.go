@@ -15,6 +15,7 @@ import (
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 	"github.com/consensys/gnark/backend/groth16/bn254/mpcsetup"
 	"github.com/consensys/gnark/constraint"
+	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/signed"
 )
@@ -546,6 +547,9 @@ func TestAttack_KeysForAnotherCircuit(t *testing.T) {
 		spoiled.Entries[i].VerifyingKey[0] ^= 1
 		because(t, verified(t, f).Compare(spoiled), OtherKeys)
 	}
+	more := produced(t, f)
+	more.Put(manifest.Entry{Circuit: "tiny/of nobody knows whom", Transcript: verified(t, f).KeysDigest()})
+	because(t, verified(t, f).Compare(more), OtherKeys)
 	m.Entries = m.Entries[:1]
 	because(t, verified(t, f).Compare(m), OtherKeys)
 }

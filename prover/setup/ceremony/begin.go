@@ -94,8 +94,7 @@ func (f *Folder) takePowers(ctx context.Context, path string, power int) (digest
 	}
 	h := sha256.New()
 	err = durable.Replace(f.file(ptauFile), 0o644, func(w io.Writer) error {
-		_, err := io.Copy(io.MultiWriter(w, h), io.NewSectionReader(in, 0, info.Size()))
-		return err
+		return copyUntil(ctx, io.MultiWriter(w, h), in, info.Size())
 	})
 	if err != nil {
 		return digest, fmt.Errorf("ceremony: %w", err)

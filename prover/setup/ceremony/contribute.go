@@ -17,6 +17,11 @@ type Contributor struct {
 // is open, to all its circuits. What it mixes in it forgets, as far as Go lets
 // it. It returns the contribution, whose digest its author keeps.
 func (f *Folder) Contribute(ctx context.Context, by Contributor, progress func(Progress)) (*Contribution, error) {
+	// What is wrong with the name shows before an hour's work, not after it.
+	draft := &Contribution{Phase: 1, Number: 1, Name: by.Name, Key: by.Key.Public().(ed25519.PublicKey)}
+	if _, err := DecodeContribution(draft.Encode()); err != nil {
+		return nil, refuse(Malformed, "the contribution", "%v", err)
+	}
 	unlock, err := f.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -55,9 +60,6 @@ func (f *Folder) Contribute(ctx context.Context, by Contributor, progress func(P
 		c.Payloads = append(c.Payloads, sha256.Sum256(payloads[i]))
 	}
 	c.sign(by.Key)
-	if _, err := DecodeContribution(c.Encode()); err != nil {
-		return nil, refuse(Malformed, contributionFile(c.Phase, c.Number), "%v", err)
-	}
 	// The signed part comes last: without it the rest does not count.
 	for i, name := range r.payloadFiles(c.Phase, c.Number) {
 		if err := f.write(name, payloads[i]); err != nil {
@@ -71,6 +73,10 @@ func (f *Folder) Contribute(ctx context.Context, by Contributor, progress func(P
 // a value from a public source that nobody could know before the last
 // contribution was made.
 func (f *Folder) Seal(ctx context.Context, beacon []byte, source string, progress func(Progress)) (*Seal, error) {
+	s := &Seal{Phase: 1, Count: 1, Beacon: beacon, Source: source}
+	if _, err := DecodeSeal(s.Encode()); err != nil {
+		return nil, refuse(Malformed, "the seal", "%v", err)
+	}
 	unlock, err := f.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -94,9 +100,6 @@ func (f *Folder) Seal(ctx context.Context, beacon []byte, source string, progres
 	if p.Number == 2 && t.First != nil && string(beacon) == string(t.First.Seal.Beacon) {
 		return nil, refuse(UsedBeacon, sealFile(2), "it is the first phase's; take one from after the last contribution")
 	}
-	s := &Seal{Ceremony: r.digest, Phase: p.Number, Count: len(p.Contributions), Last: p.head, Beacon: beacon, Source: source}
-	if _, err := DecodeSeal(s.Encode()); err != nil {
-		return nil, refuse(Malformed, sealFile(p.Number), "%v", err)
-	}
+	s.Ceremony, s.Phase, s.Count, s.Last = r.digest, p.Number, len(p.Contributions), p.head
 	return s, f.writeMessage(sealFile(p.Number), sealKind, s.Encode())
 }

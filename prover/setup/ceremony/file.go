@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,24 +41,39 @@ func payloadFile(phase, number int, circuit consent.CircuitID) string {
 
 func (f *Folder) file(name string) string { return filepath.Join(f.path, name) }
 
+// open opens a file of the folder, which others filled: a named pipe or a
+// device in the place of a file would block whoever opens it, or never end.
+func (f *Folder) open(name string) (file *os.File, size int64, err error) {
+	info, err := os.Stat(f.file(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, refuse(Missing, name, "there is no such file in %s", f.path)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("ceremony: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, refuse(Unexpected, name, "no regular file stands there, but %s; ask for the folder again", info.Mode().Type())
+	}
+	if file, err = os.Open(f.file(name)); err != nil {
+		return nil, 0, fmt.Errorf("ceremony: %w", err)
+	}
+	if info, err = file.Stat(); err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("ceremony: %w", err), file.Close())
+	}
+	return file, info.Size(), nil
+}
+
 // readBounded reads a file of at most max bytes.
 func (f *Folder) readBounded(name string, max int64) ([]byte, error) {
-	file, err := os.Open(f.file(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Refusal{Missing, name, "there is no such file in " + f.path}
-	}
+	file, size, err := f.open(name)
 	if err != nil {
-		return nil, fmt.Errorf("ceremony: %w", err)
+		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("ceremony: %w", err)
+	if size > max {
+		return nil, refuse(WrongSize, name, "%d bytes, at most %d are allowed", size, max)
 	}
-	if !info.Mode().IsRegular() || info.Size() > max {
-		return nil, refuse(WrongSize, name, "%d bytes, at most %d are allowed", info.Size(), max)
-	}
-	b := make([]byte, info.Size())
+	b := make([]byte, size)
 	if _, err := io.ReadFull(file, b); err != nil {
 		return nil, fmt.Errorf("ceremony: %w", err)
 	}
@@ -99,6 +115,21 @@ func (f *Folder) exists(name string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// copyUntil copies r's size bytes as long as ctx is not over: a file of powers
+// has up to hundreds of gigabytes.
+func copyUntil(ctx context.Context, w io.Writer, r io.ReaderAt, size int64) error {
+	const step = 1 << 24
+	for at := int64(0); at < size; at += step {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := io.Copy(w, io.NewSectionReader(r, at, min(step, size-at))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // numbered are the names of files of a contribution.

@@ -57,6 +57,8 @@ func TestAttack_OtherPowersFile(t *testing.T) {
 	refused(t, f, OtherPowers)
 	f.remove(t, ptauFile)
 	refused(t, f, Missing)
+	pipe(t, f.file(ptauFile))
+	refused(t, f, Unexpected)
 	f.put(t, ptauFile, good)
 	verified(t, f)
 	f.put(t, contributionFile(1, 1), []byte("x"))

@@ -44,6 +44,10 @@ func (e *Refusal) Error() string {
 	return fmt.Sprintf("ceremony: %s: %s: %s", e.Where, e.Reason, e.Detail)
 }
 
+// NoCeremony reports whether there was none to refuse: the folder has no
+// description of one.
+func (e *Refusal) NoCeremony() bool { return e.Reason == Missing && e.Where == descriptionFile }
+
 func refuse(why Reason, where, format string, args ...any) error {
 	return &Refusal{why, where, fmt.Sprintf(format, args...)}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254"
 	"github.com/consensys/gnark/backend/groth16/bn254/mpcsetup"
@@ -147,19 +146,31 @@ func (t *Transcript) keys(c prepared, transcript manifest.Digest, proving, verif
 }
 
 // Compare returns a *[Refusal] unless the manifest has, for each circuit of the
-// transcript, the entry that follows from it.
+// transcript, the entry that follows from it, and no other: keys that nobody
+// compared must not pass with those that were. A transcript without circuits
+// has no keys to compare.
 func (t *Transcript) Compare(m *manifest.Manifest) error {
 	if err := t.Complete(); err != nil {
 		return err
 	}
+	if len(t.Keys) == 0 {
+		return refuse(OtherKeys, descriptionFile, "the ceremony is about no circuit, and no keys follow from it")
+	}
+	follows := map[string]bool{}
 	for i := range t.Keys {
 		e := &t.Keys[i].Entry
+		follows[e.Circuit] = true
 		got, err := m.Find(e.Circuit)
 		if err != nil {
 			return refuse(OtherKeys, e.Circuit, "the manifest has no entry for it")
 		}
 		if *got != *e {
 			return refuse(OtherKeys, e.Circuit, "the manifest's entry is %s, the transcript's is %s", got.Digest(), e.Digest())
+		}
+	}
+	for _, e := range m.Entries {
+		if !follows[e.Circuit] {
+			return refuse(OtherKeys, e.Circuit, "the manifest has keys of it, and the ceremony is not about it")
 		}
 	}
 	return nil
@@ -243,17 +254,13 @@ func (r *run) powersFile(t *Transcript, points bool) error {
 	if err := r.step("checking %s", ptauFile); err != nil {
 		return err
 	}
-	file, err := os.Open(r.file(ptauFile))
+	file, size, err := r.open(ptauFile)
 	if err != nil {
-		return refuse(Missing, ptauFile, "%v", err)
+		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return fmt.Errorf("ceremony: %w", err)
-	}
 	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(file, 0, info.Size())); err != nil {
+	if err := copyUntil(r.ctx, h, file, size); err != nil {
 		return fmt.Errorf("ceremony: %w", err)
 	}
 	if manifest.Digest(h.Sum(nil)) != r.Ptau {
@@ -263,7 +270,7 @@ func (r *run) powersFile(t *Transcript, points bool) error {
 	if !points {
 		return nil
 	}
-	if t.powers, t.File, err = ptau.Read(r.ctx, file, info.Size(), r.Power); err != nil {
+	if t.powers, t.File, err = ptau.Read(r.ctx, file, size, r.Power); err != nil {
 		return refuse(Malformed, ptauFile, "%v", err)
 	}
 	return nil
