@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
@@ -50,6 +52,27 @@ func (a *app) ceremonyKeyVerb() *cobra.Command {
 	}
 }
 
+// apart refuses a ceremony's folder in which this party's lies: the contributor's
+// key would be handed on with it, and the next one could sign in its name.
+func (a *app) apart(folder string) error {
+	rel, err := filepath.Rel(resolved(folder), resolved(a.home))
+	if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return misuse("the ceremony's folder %s goes to others, and this party's own, %s, lies in it; name another for one of them (--home)", folder, a.home)
+	}
+	return nil
+}
+
+// resolved is a path without symbolic links as far as it exists.
+func resolved(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
 func (a *app) contributorKey() (ed25519.PrivateKey, error) {
 	return a.readKey(contributorFile, "zkconsent ceremony key")
 }
@@ -82,6 +105,9 @@ snarkjs or compare its SHA-256 with a published one; this ceremony pins it.`,
 					return misuse("--allow: %w", err)
 				}
 				o.Allowed = append(o.Allowed, k)
+			}
+			if err := a.apart(args[0]); err != nil {
+				return err
 			}
 			d, err := ceremony.In(args[0]).Begin(c.Context(), o)
 			if err != nil {
@@ -145,6 +171,9 @@ may remain in the memory of this process until it ends, and in swap: contribute 
 machine without swap, and turn it off afterwards.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.apart(args[0]); err != nil {
+				return err
+			}
 			key, err := a.contributorKey()
 			if err != nil {
 				return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,34 @@ func TestVerifyOfACeremonySaysWhichOfThreeItIs(t *testing.T) {
 		if status, out, _ := invoke(t, "ceremony", verb, folder); status != exitDenied || out != "" {
 			t.Errorf("%s of a damaged one: exit status %d, %q", verb, status, out)
 		}
+	}
+}
+
+// TestAttack_KeyHandedOnWithTheCeremony: contributor C works in a folder c, and
+// so does the ceremony. Whoever got it next could contribute in C's name.
+func TestAttack_KeyHandedOnWithTheCeremony(t *testing.T) {
+	home := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(home, link); err != nil {
+		t.Fatal(err)
+	}
+	at := func(args ...string) (int, string) {
+		var complaint strings.Builder
+		status := run(t.Context(), append(args, "--home", home), strings.NewReader(""), io.Discard, &complaint)
+		return status, complaint.String()
+	}
+	if status, complaint := at("ceremony", "key"); status != exitDone {
+		t.Fatal(complaint)
+	}
+	for _, folder := range []string{home, link, filepath.Dir(home)} {
+		for _, args := range [][]string{{"init", folder, "--universal", "--power", "2"}, {"contribute", folder, "--name", "C"}} {
+			if status, complaint := at(append([]string{"ceremony"}, args...)...); status != exitUsage || !strings.Contains(complaint, "goes to others") {
+				t.Errorf("%v: exit status %d, %q", args, status, complaint)
+			}
+		}
+	}
+	if status, complaint := at("ceremony", "init", filepath.Join(home, "within"), "--universal", "--power", "2"); status != exitDone {
+		t.Errorf("a folder of its own: exit status %d, %q", status, complaint)
 	}
 }
 
