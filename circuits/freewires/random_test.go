@@ -284,7 +284,7 @@ func TestTwoSolutionsDifferInAFreeWire(t *testing.T) {
 	const seed = 9
 	rng := rand.New(rand.NewPCG(seed, 9))
 	rules, alike := map[freewires.Rule]int{}, 0
-	systems := 100_000
+	systems := 40_000
 	if testing.Short() {
 		systems = 10_000
 	}
@@ -319,4 +319,19 @@ func TestTwoSolutionsDifferInAFreeWire(t *testing.T) {
 		}
 	}
 	t.Logf("%v in %d systems", rules, alike)
+}
+
+// A wire that cancels out of the first constraint in which it stands is not
+// defined by it.
+func TestWireThatCancelsOutIsFree(t *testing.T) {
+	one := fr.One()
+	both := sum{of: map[int]fr.Element{0: one, 1: one}}
+	w := &twin{rng: rand.New(rand.NewPCG(1, 1)), inputs: 1, internal: 1, constraints: [][3]sum{{both, constant(one), both}}}
+	if r := analyse(t, w.system()); len(r.Free) != 1 || r.Free[0].ID != 2 {
+		t.Errorf("free: %v", r.Free)
+	}
+	w.constraints[0] = [3]sum{both, constant(fr.Element{}), constant(fr.Element{})}
+	if r := analyse(t, w.system()); len(r.Free) != 1 || r.Free[0].ID != 2 {
+		t.Errorf("beside a factor 0, free: %v", r.Free)
+	}
 }
