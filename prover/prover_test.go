@@ -294,11 +294,23 @@ func damaged(t *testing.T, id consent.CircuitID) (dir string, m *manifest.Manife
 func TestAttack_SwappedKeys(t *testing.T) {
 	for i, name := range []string{manifest.ProvingKeyFile, manifest.VerifyingKeyFile, manifest.ProvingKeyFile, manifest.VerifyingKeyFile} {
 		id := enrolments[i/2]
+		// The key of another circuit, and for PLONK of another scheme.
+		other := []consent.CircuitID{consent.ConsentOnly, consent.Enrol}[i/2]
+		from, others := provertest.Keys(t, other)
+		another, err := others.Find(string(other))
+		if err != nil {
+			t.Fatal(err)
+		}
+		swapped, err := os.ReadFile(filepath.Join(from, another.Folder(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
 		for what, change := range map[string]func([]byte) []byte{
 			"one bit":   func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
 			"truncated": func(b []byte) []byte { return b[:len(b)-1] },
 			"extended":  func(b []byte) []byte { return append(b, 0) },
 			"empty":     func([]byte) []byte { return nil },
+			"another's": func([]byte) []byte { return swapped },
 		} {
 			t.Run(string(id)+" "+name+" "+what, func(t *testing.T) {
 				dir, m, e := damaged(t, id)

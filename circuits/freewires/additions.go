@@ -59,8 +59,8 @@ func newAdditions(p *propagation) *additions {
 			continue
 		}
 		if f := p.sums[i]; f != nil {
-			if len(f.terms) <= longestSum {
-				k := f.of(w)
+			// A wire that cancels out, or stands beside a factor 0, is not defined.
+			if k := f.of(w); len(f.terms) <= longestSum && !k.IsZero() {
 				k.Neg(&k).Inverse(&k)
 				g := f.times(k).plus(form{terms: []term{{w, fr.One()}}}, fr.One())
 				a.linear[w] = &g

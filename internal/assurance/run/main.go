@@ -14,7 +14,7 @@ import (
 
 func main() {
 	out := flag.String("out", ".cache/assurance", "folder for figures, logs and the table")
-	only := flag.String("only", "", "run only the tests whose name contains this; other figures stay as they are")
+	only := flag.String("only", "", "run only the tests whose name contains this; figures of earlier runs are printed as such")
 	asJSON := flag.Bool("json", false, "print the table as JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,7 +67,7 @@ func TestTableMarksWhatIsShort(t *testing.T) {
 		{Goal: goal, Figure: assurance.Figure{Value: 5, Note: "x|y"}},
 		{Goal: goal, Figure: assurance.Figure{Value: 4}},
 		{Goal: goal, Missing: true},
-	}, []string{"TestAssurance_P"}}
+	}, nil, []string{"TestAssurance_P"}}
 	text := x.markdown()
 	if strings.Count(text, "**SHORT**") != 2 || strings.Count(text, "| met |") != 1 || !strings.Contains(text, `x\|y`) || !strings.Contains(text, "**FAILED**: TestAssurance_P") {
 		t.Error(text)
@@ -83,5 +84,60 @@ func TestTableMarksWhatIsShort(t *testing.T) {
 	}
 	if err := json.Unmarshal(b.Bytes(), &back); err != nil || len(back.Rows) != 3 || !back.Rows[0].Met || back.Rows[2].Value != nil {
 		t.Errorf("%+v, %v", back, err)
+	}
+}
+
+// module writes a module with one test of the table, and works in it.
+func module(t *testing.T, body string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module m\n\ngo 1.24\n",
+		"x_test.go": "package m\n\nimport (\n\"os\"\n\"testing\"\n)\n\nfunc record() {\n" +
+			"os.WriteFile(os.Getenv(\"" + assurance.Folder + "\")+\"/plain_commitments.json\", []byte(`{\"row\":\"plain/commitments\"}`), 0o600)\n}\n\n" +
+			"func TestAssurance_PlainX(t *testing.T) {\n" + body + "\n}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+}
+
+// What a test did not record in this run is not met, whatever an earlier run
+// left, and a test that fails or does not run does not pass.
+func TestRefusesFiguresOfAnotherRun(t *testing.T) {
+	const fine, red, skipped, silent = "record()", "record(); t.Fatal(1)", "record(); t.Skip()", ""
+	for _, c := range []struct{ name, body, only, want, row string }{
+		{"all of the tests", fine, "", "figures fall short", ""},
+		{"those that record", fine, "PlainX", "", "| met |"},
+		{"a failure", red, "PlainX", "failed: TestAssurance_PlainX", "**FAILED**"},
+		{"a skipped test", skipped, "PlainX", "failed: TestAssurance_PlainX", "**FAILED**"},
+		{"no figure", silent, "PlainX", "", "| 1 | of an earlier run |"},
+		{"no such test", fine, "PlainY", "no test's name", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			module(t, c.body)
+			out := t.TempDir()
+			for name, text := range map[string]string{
+				"plain_commitments.json": `{"row":"plain/commitments","value":1}`,
+				"somebody's.txt":         "not a figure",
+			} {
+				if err := os.WriteFile(filepath.Join(out, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var printed bytes.Buffer
+			err := run(t.Context(), options{out, c.only, false, &printed, io.Discard})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			if !strings.Contains(printed.String(), c.row) {
+				t.Errorf("no %q in\n%s", c.row, &printed)
+			}
+			if _, err := os.Stat(filepath.Join(out, "somebody's.txt")); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

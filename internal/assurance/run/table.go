@@ -18,14 +18,25 @@ type table struct {
 	machine string
 	took    string
 	results []assurance.Result
+	before  []assurance.Result // those of earlier runs, in the same order; nil if there are none
 	failed  []string
+}
+
+// of is a row's figure, and whether it is from an earlier run.
+func (t *table) of(row int) (r assurance.Result, earlier bool) {
+	r = t.results[row]
+	if r.Missing && row < len(t.before) && !t.before[row].Missing {
+		return t.before[row], true
+	}
+	return r, false
 }
 
 func (t *table) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured on %s, in %s.\n\n| part | what | goal | found | | notes |\n|---|---|---:|---:|---|---|\n", t.machine, t.took)
 	part := ""
-	for _, r := range t.results {
+	for i := range t.results {
+		r, earlier := t.of(i)
 		shown := ""
 		if r.Part != part {
 			part, shown = r.Part, r.Part
@@ -36,6 +47,9 @@ func (t *table) markdown() string {
 		}
 		if !r.Met() {
 			mark = "**SHORT**"
+		}
+		if earlier {
+			mark = "of an earlier run"
 		}
 		what := strings.TrimPrefix(r.Goal.Row, r.Part+"/")
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", shown, what, r.Goal, found, mark, strings.ReplaceAll(r.Note, "|", `\|`))
@@ -53,6 +67,7 @@ func (t *table) writeJSON(w io.Writer) error {
 		Goal  string `json:"goal"`
 		Value *int   `json:"value"` // null: nothing was recorded
 		Met   bool   `json:"met"`
+		Old   bool   `json:"earlier,omitempty"` // the figure of an earlier run
 		Note  string `json:"note,omitempty"`
 	}
 	out := struct {
@@ -61,8 +76,9 @@ func (t *table) writeJSON(w io.Writer) error {
 		Failed  []string `json:"failed"`
 		Rows    []row    `json:"rows"`
 	}{t.machine, t.took, append([]string{}, t.failed...), nil}
-	for _, r := range t.results {
-		line := row{Part: r.Part, Row: r.Goal.Row, Goal: r.Goal.String(), Met: r.Met(), Note: r.Note}
+	for i := range t.results {
+		r, earlier := t.of(i)
+		line := row{Part: r.Part, Row: r.Goal.Row, Goal: r.Goal.String(), Met: r.Met() && !earlier, Old: earlier, Note: r.Note}
 		if !r.Missing {
 			line.Value = &r.Value
 		}
