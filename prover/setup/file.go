@@ -2,9 +2,14 @@ package setup
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 	"github.com/zkconsent/zkconsent/internal/durable"
@@ -54,4 +59,25 @@ func fileDigest(path string) (d manifest.Digest, err error) {
 	}
 	copy(d[:], h.Sum(nil))
 	return d, nil
+}
+
+// openFolder makes a folder of keys unless there is one, waits for others who
+// write to it, and returns its manifest, the manifest's file, and what ends the
+// lock.
+func openFolder(ctx context.Context, dir string) (m *manifest.Manifest, path string, unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, "", nil, fmt.Errorf("setup: %w", err)
+	}
+	if unlock, err = Lock(ctx, filepath.Join(dir, "setup.lock")); err != nil {
+		return nil, "", nil, err
+	}
+	path = filepath.Join(dir, manifest.FileName)
+	if m, err = manifest.Load(path); errors.Is(err, fs.ErrNotExist) {
+		m, err = &manifest.Manifest{}, nil
+	}
+	if err != nil {
+		unlock()
+		return nil, "", nil, fmt.Errorf("setup: %s cannot be used; move the folder away, or name another: %w", path, err)
+	}
+	return m, path, unlock, nil
 }

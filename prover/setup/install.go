@@ -2,12 +2,8 @@ package setup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/zkconsent/zkconsent/circuits/manifest"
 )
@@ -29,22 +25,11 @@ func (e *OtherKeysError) Error() string {
 // returns the manifest of everything in dir. It never replaces keys: where dir
 // has others of the circuit it is an *[OtherKeysError].
 func Install(ctx context.Context, dir string, keys []Keys) (*manifest.Manifest, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("setup: %w", err)
-	}
-	unlock, err := Lock(ctx, filepath.Join(dir, "setup.lock"))
+	m, path, unlock, err := openFolder(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	path := filepath.Join(dir, manifest.FileName)
-	m, err := manifest.Load(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		m, err = &manifest.Manifest{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("setup: %s is damaged; name another folder: %w", path, err)
-	}
 	for i := range keys {
 		e := &keys[i].Entry
 		if e.ProvingKey, e.VerifyingKey, err = Digests(keys[i]); err != nil {

@@ -14,8 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
@@ -67,24 +65,12 @@ func Dev(ctx context.Context, dir string, ids []consent.CircuitID, progress func
 	if progress == nil {
 		progress = func(Progress) {}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("setup: %w", err)
-	}
 	progress(Progress{Stage: Waiting, Total: len(ids)})
-	unlock, err := Lock(ctx, filepath.Join(dir, "setup.lock"))
+	m, path, unlock, err := openFolder(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-
-	path := filepath.Join(dir, manifest.FileName)
-	m, err := manifest.Load(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		m, err = &manifest.Manifest{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("setup: %s is damaged; remove the folder to start again: %w", path, err)
-	}
 	for i, id := range ids {
 		report := func(s Stage) error {
 			progress(Progress{id, s, i + 1, len(ids)})
