@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,10 @@ func TestSealedKeysAreLookedAt(t *testing.T) {
 	for name, spoil := range map[string]func(*keyChain){
 		"nothing":       func(*keyChain) {},
 		"δ is infinity": func(k *keyChain) { k.last.Parameters.G2.Delta = bn254.G2Affine{} },
-		"α is 1":        func(k *keyChain) { _, _, k.powers.G1.AlphaTau[0], _ = bn254.Generators() },
+		"α is 1": func(k *keyChain) {
+			k.powers.G1.AlphaTau = slices.Clone(k.powers.G1.AlphaTau) // the other cases' too
+			_, _, k.powers.G1.AlphaTau[0], _ = bn254.Generators()
+		},
 	} {
 		k, err := newKeyChain(mustSystem(t), &srs)
 		if err != nil {
