@@ -31,9 +31,10 @@ func TestLedgerFigures(t *testing.T) {
 	pub := key.Public().(ed25519.PublicKey)
 	self := directory.Authority{ID: directory.AuthorityID(pub), Key: pub, URI: "urn:registrar", Name: "Registrar", Roles: directory.Registrar, Active: true}
 	g := &directory.Genesis{
-		ChainID: "figures", Time: uint64(time.Now().Unix()), Validators: []directory.Validator{{Key: validator, Power: 1}},
+		ChainID: "figures", Time: uint64(time.Now().Unix()),
 		Directory: directory.Directory{
-			Parameters:  directory.Parameters{Epoch: 600, EveryBlock: true, MaxHeadAge: 600, Heartbeat: 60, Quota: 1 << 20, PowBits: 8, RevokeDelay: 60},
+			Validators:  []directory.Validator{{Key: validator, Power: 1, Name: "Registrar"}},
+			Parameters:  directory.Parameters{Epoch: 600, EveryBlock: true, MaxHeadAge: 600, Heartbeat: 60, Quota: 1 << 20, PowBits: 8, RevokeDelay: 60, TrustPeriod: 1 << 20},
 			Authorities: []directory.Authority{self},
 		},
 	}

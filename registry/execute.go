@@ -35,7 +35,7 @@ func (st *staging) execute(raw []byte) (transaction.Result, error) {
 		r.Items, err = st.withdraw(a)
 	case transaction.Revoke:
 		r.Items, err = st.revoke(a)
-	case transaction.SetAuthority:
+	default:
 		err = st.setDirectory(a.directory)
 	}
 	if err != nil {

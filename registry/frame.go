@@ -16,7 +16,7 @@ import (
 const format = 1
 
 // logs are the accumulators, by journal.Kind.
-type logs [journal.Epochs + 1]*journal.Accumulator
+type logs [journal.Audits + 1]*journal.Accumulator
 
 // A checksum is the sum without order (exclusive or) of the SHA-256 of
 // entries. It finds damage, not malice: for malice there is the AppHash.
@@ -58,7 +58,7 @@ func (f *frame) encode() []byte {
 	for _, k := range journal.Kinds() {
 		e.Bytes(7+uint8(k), f.logs[k].Hashes())
 	}
-	e.Bytes(11, f.aux[:])
+	e.Bytes(13, f.aux[:])
 	b := e.Encoded()
 	d := sha256.Sum256(b)
 	return append(b, d[:]...)
@@ -101,7 +101,7 @@ func decodeMeta(b []byte) (*frame, error) {
 	for _, k := range journal.Kinds() {
 		hashes[k] = d.Bytes(7+uint8(k), k.String(), 0, 64*sha256.Size)
 	}
-	copy(f.aux[:], d.Bytes(11, "aux", sha256.Size, sha256.Size))
+	copy(f.aux[:], d.Bytes(13, "aux", sha256.Size, sha256.Size))
 	if err := d.Done(); err != nil {
 		return nil, damaged("meta", "%v", err)
 	}

@@ -47,8 +47,10 @@ func FuzzDecodeMeta(f *testing.F) {
 	defer s.Close()
 	g := &directory.Genesis{
 		ChainID: "fuzz", Time: 1_790_000_000,
-		Validators: []directory.Validator{{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey), Power: 1}},
-		Directory:  directory.Directory{Parameters: directory.Parameters{Epoch: 600, MaxHeadAge: 600, Heartbeat: 60, Quota: 10, PowBits: 8}},
+		Directory: directory.Directory{
+			Validators: []directory.Validator{{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey), Power: 1, Name: "v"}},
+			Parameters: directory.Parameters{Epoch: 600, MaxHeadAge: 600, Heartbeat: 60, Quota: 10, PowBits: 8, TrustPeriod: 1 << 20},
+		},
 	}
 	if _, err := s.InitGenesis(g.Encode()); err != nil {
 		f.Fatal(err)

@@ -56,11 +56,11 @@ func testGenesis(change ...func(*directory.Genesis)) *directory.Genesis {
 	sleeping := asleep.record("asleep", directory.Registrar)
 	sleeping.Active = false
 	g := &directory.Genesis{
-		ChainID:    "registry-test",
-		Time:       start,
-		Validators: []directory.Validator{{Key: validator.pub(), Power: 1}},
+		ChainID: "registry-test",
+		Time:    start,
 		Directory: directory.Directory{
-			Parameters: directory.Parameters{Epoch: 600, MaxHeadAge: 600, Heartbeat: 60, Quota: 100, PowBits: 8, RevokeDelay: 3600, Stewards: 2},
+			Validators: []directory.Validator{{Key: validator.pub(), Power: 1, Name: "validator"}},
+			Parameters: directory.Parameters{Epoch: 600, MaxHeadAge: 600, Heartbeat: 60, Quota: 100, PowBits: 8, RevokeDelay: 3600, TrustPeriod: 1 << 20, Stewards: 2},
 			Authorities: []directory.Authority{
 				hospital.record("hospital", directory.Registrar), clinic.record("clinic", directory.Registrar),
 				issuer.record("issuer", directory.Issuer), issuer2.record("issuer2", directory.Issuer),

@@ -17,6 +17,8 @@ const (
 	keyRecord     = 'r' // position in the record log
 	keyWithdrawal = 'w' // position in the withdrawal log
 	keyEpoch      = 'e' // position in the epoch log
+	keySpend      = 's' // position in the spend log
+	keyAudit      = 'a' // position in the audit log
 	keyLeaf       = 'i' // index: kind, revoked, authority, lock, leaf
 	keyLock       = 'l' // authority, lock: index
 	keyCommitment = 'c' // authority, cm: index
@@ -27,7 +29,7 @@ const (
 )
 
 func logKey(k journal.Kind, position uint64) []byte {
-	prefix := [...]byte{journal.Records: keyRecord, journal.Withdrawals: keyWithdrawal, journal.Epochs: keyEpoch}[k]
+	prefix := [...]byte{journal.Records: keyRecord, journal.Withdrawals: keyWithdrawal, journal.Epochs: keyEpoch, journal.Spends: keySpend, journal.Audits: keyAudit}[k]
 	return numberKey(prefix, position)
 }
 

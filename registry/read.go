@@ -50,7 +50,7 @@ func (s *State) Log(ctx context.Context, k journal.Kind, from uint64, max int) (
 	if err != nil {
 		return nil, err
 	}
-	if k < journal.Records || k > journal.Epochs {
+	if k < journal.Records || k > journal.Audits {
 		return nil, fmt.Errorf("%w: %v", ErrRange, k)
 	}
 	count := k.Of(&f.state).Count

@@ -66,6 +66,10 @@ func (st *staging) seal() (err error) {
 			st.state.Withdrawals = l
 		case journal.Epochs:
 			st.state.Epochs = l
+		case journal.Spends:
+			st.state.Spends = l
+		case journal.Audits:
+			st.state.Audits = l
 		}
 	}
 	return st.set([]byte{keyMeta}, st.frame.encode())

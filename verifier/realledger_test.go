@@ -57,10 +57,10 @@ func TestVerifiesOnARealLedger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.dir.Parameters = directory.Parameters{Epoch: 60, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 2, Quota: 1000, PowBits: 8, RevokeDelay: 60, DevelopmentKeys: true}
+	w.dir.Parameters = directory.Parameters{Epoch: 60, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 2, Quota: 1000, PowBits: 8, RevokeDelay: 60, TrustPeriod: 1 << 20, DevelopmentKeys: true}
+	w.dir.Validators = []directory.Validator{{Key: validator, Power: 10, Name: "validator"}}
 	g := &directory.Genesis{
 		ChainID: "verifier-test", Time: uint64(w.now.Add(-time.Hour).Unix()), Directory: w.dir,
-		Validators: []directory.Validator{{Key: validator, Power: 10}},
 	}
 	if err := home.WriteGenesis(g); err != nil {
 		t.Fatal(err)

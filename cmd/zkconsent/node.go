@@ -62,7 +62,8 @@ unless the ledger itself says that it is a demonstration: --development-keys.`,
 			if err != nil {
 				return err
 			}
-			g := &directory.Genesis{ChainID: chain, Time: uint64(a.now().Unix()), Validators: []directory.Validator{{Key: validator, Power: 1}}, Directory: *d}
+			d.Validators = []directory.Validator{{Key: validator, Power: 1, Name: stewardName}}
+			g := &directory.Genesis{ChainID: chain, Time: uint64(a.now().Unix()), Directory: *d}
 			if err := home.WriteGenesis(g); err != nil {
 				return err
 			}
@@ -90,6 +91,7 @@ unless the ledger itself says that it is a demonstration: --development-keys.`,
 	f.Uint64Var(&p.Quota, "quota", 1<<16, "records per authority and epoch")
 	f.Uint64Var(&p.PowBits, "pow-bits", 20, "leading zero bits of a stamp in place of an authority's signature")
 	f.BoolVar(&p.DevelopmentKeys, "development-keys", false, "take keys of a setup by one party: for demonstrations, since their maker can prove anything")
+	f.Uint64Var(&p.TrustPeriod, "trust-period", 180*24*3600, "seconds for which a header that was verified vouches for later validators")
 	f.Uint64Var(&p.RevokeDelay, "revoke-delay", 3600, "longest random delay, in seconds, between a withdrawal and the erasure of its leaf")
 	required(c, "chain", "steward-key")
 	return c

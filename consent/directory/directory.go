@@ -28,7 +28,8 @@ const (
 	Steward
 )
 
-// Parameters are the ledger's constants, from its genesis.
+// Parameters are the ledger's numbers. All but DevelopmentKeys are the
+// stewards' to change.
 type Parameters struct {
 	Epoch       uint64 // seconds between two epochs
 	EveryBlock  bool   // close an epoch with every block that has transactions, for demonstrations
@@ -38,6 +39,7 @@ type Parameters struct {
 	PowBits     uint64 // leading zero bits of a stamp in place of a signer
 	RevokeDelay uint64 // seconds; the longest random delay between Withdraw and Revoke
 	Stewards    uint64 // how many stewards must sign a governance transaction
+	TrustPeriod uint64 // seconds for which a verified header vouches for later validators
 
 	// DevelopmentKeys makes the ledger a demonstration: its circuits' keys may be
 	// of a setup by one party, who can prove anything. Without it, every party
@@ -72,20 +74,55 @@ type Named struct {
 	Digest   fr.Element
 }
 
+// A Validator is a member whose consensus key signs blocks. One that was
+// removed keeps its record with power 0, so that the decision that added it
+// cannot be sent again.
+type Validator struct {
+	Key      ed25519.PublicKey // its address in consensus is the first 20 bytes of the SHA-256
+	Power    uint64
+	Name     string // of the member
+	Sequence uint64
+}
+
+// A Scope is one in which several verifiers answer for a nullifier together:
+// what one of them spends is spent for all (docs/spec.md §7).
+type Scope struct {
+	Name     string
+	Sequence uint64
+	Members  []fr.Element // authority ids, ascending; none closes the scope
+}
+
+// ScopeID names a shared scope in transactions and in its log.
+func ScopeID(name string) fr.Element { return field.Of("shared-scope", []byte(name)) }
+
+// A Distrust says that the stewards took an authority's records in a range of
+// indices off the tree: a thief had its key. Whoever relies on an answer whose
+// trust list holds that authority asks again (docs/spec.md §7).
+type Distrust struct {
+	Authority fr.Element
+	From, To  uint64 // indices of the record tree, To excluded
+	Epoch     uint64 // the first epoch without them
+}
+
 // A Manifest names the only keys of a circuit that the ledger's members accept.
 type Manifest struct {
-	Circuit string            // circuit id, "claim/normal/groth16" (docs/spec.md §9.1)
-	Digest  [sha256.Size]byte // of the circuit's entry in circuits/manifest
+	Circuit  string            // circuit id, "claim/normal/groth16" (docs/spec.md §9.1)
+	Sequence uint64            // of the transaction that wrote this record, from 0
+	Digest   [sha256.Size]byte // of the circuit's entry in circuits/manifest
 }
 
 // A Directory is everything that the ledger governs.
 type Directory struct {
 	Parameters  Parameters
+	Revision    uint64      // sequence number of Parameters
 	Authorities []Authority // ascending by id
 	Schemas     []Named     // ascending by name, as are the following
 	ValueSets   []Named
 	TrustLists  []Named
-	Manifests   []Manifest
+	Manifests   []Manifest  // ascending by circuit id
+	Validators  []Validator // ascending by key
+	Scopes      []Scope     // ascending by name
+	Distrusts   []Distrust  // in the order of their transactions
 }
 
 // Authority finds an authority by its id.
@@ -98,19 +135,12 @@ func (d *Directory) Authority(id fr.Element) (Authority, bool) {
 	return Authority{}, false
 }
 
-// A Validator is a member whose consensus key signs blocks.
-type Validator struct {
-	Key   ed25519.PublicKey
-	Power uint64
-}
-
 // A Genesis is where a ledger starts, and what a client must have from a
 // source it trusts: everything else follows from it by signatures.
 type Genesis struct {
-	ChainID    string
-	Time       uint64 // unix seconds
-	Validators []Validator
-	Directory  Directory
+	ChainID   string
+	Time      uint64 // unix seconds
+	Directory Directory
 }
 
 // An Epoch is one entry of the epoch log (docs/spec.md §6.3, §6.5).
@@ -135,16 +165,23 @@ type State struct {
 	Records     Log
 	Withdrawals Log
 	Epochs      Log
+	Spends      Log
+	Audits      Log
 	Epoch       uint64
 	Root        fr.Element
+	Auxiliary   [sha256.Size]byte // of quotas and the replay set (docs/spec.md §6.4)
 	History     [sha256.Size]byte
 }
 
 // A Head is a state with the header that signs it. SignedHeader is CometBFT's
 // protobuf LightBlock, kept as evidence; Height and Time are its height and time.
+// Trail holds, oldest first, the light blocks that lead from the genesis's
+// validators to those of the header, none while they are the same. A node's
+// checkpoint has none: who verifies a head puts it together (docs/spec.md §6.6).
 type Head struct {
 	State        State
 	Height       uint64
 	Time         uint64 // unix seconds
 	SignedHeader []byte
+	Trail        [][]byte
 }

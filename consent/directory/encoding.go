@@ -14,9 +14,16 @@ const (
 	MaxStewards    = 64   // whose signatures one transaction holds
 	MaxNamed       = 1024 // of schemas, of value sets and of trust lists each
 	MaxManifests   = 64
+	MaxValidators  = 128  // with power
+	MaxMembers     = 1024 // validators with those that were removed
+	MaxScopes      = 256
+	MaxScopeSize   = 256 // members of a shared scope
+	MaxDistrusts   = 1024
 	MaxURI         = 256 // bytes
 	MaxName        = 128 // bytes
 	MaxLive        = 1 << 30
+
+	maxSequence = 1 << 62
 
 	// MaxEncoded bounds the directory message.
 	MaxEncoded = 4 << 20
@@ -37,17 +44,15 @@ func (d *Directory) Encode() []byte {
 	e.Uint(8, p.Stewards)
 	e.List(9, len(d.Authorities), func(i int, e *tlv.Encoder) { d.Authorities[i].encode(e) })
 	for i, list := range [][]Named{d.Schemas, d.ValueSets, d.TrustLists} {
-		e.List(uint8(10+i), len(list), func(i int, e *tlv.Encoder) {
-			e.String(1, list[i].Name)
-			e.Uint(2, list[i].Sequence)
-			e.Element(3, list[i].Digest)
-		})
+		e.List(uint8(10+i), len(list), func(i int, e *tlv.Encoder) { list[i].encode(e) })
 	}
-	e.List(13, len(d.Manifests), func(i int, e *tlv.Encoder) {
-		e.String(1, d.Manifests[i].Circuit)
-		e.Bytes(2, d.Manifests[i].Digest[:])
-	})
+	e.List(13, len(d.Manifests), func(i int, e *tlv.Encoder) { d.Manifests[i].encode(e) })
 	e.Bool(14, p.DevelopmentKeys)
+	e.Uint(15, p.TrustPeriod)
+	e.Uint(16, d.Revision)
+	e.List(17, len(d.Validators), func(i int, e *tlv.Encoder) { d.Validators[i].encode(e) })
+	e.List(18, len(d.Scopes), func(i int, e *tlv.Encoder) { d.Scopes[i].encode(e) })
+	e.List(19, len(d.Distrusts), func(i int, e *tlv.Encoder) { d.Distrusts[i].encode(e) })
 	return e.Encoded()
 }
 
@@ -73,19 +78,24 @@ func DecodeDirectory(b []byte) (*Directory, error) {
 	})
 	for i, list := range []*[]Named{&d.Schemas, &d.ValueSets, &d.TrustLists} {
 		r.List(uint8(10+i), namedFields[i], MaxNamed, func(_ int, r *tlv.Decoder) {
-			*list = append(*list, Named{
-				Name:     r.String(1, "name", MaxName),
-				Sequence: r.Uint(2, "sequence", 1<<62),
-				Digest:   r.Element(3, "digest"),
-			})
+			*list = append(*list, decodeNamed(r))
 		})
 	}
 	r.List(13, "manifests", MaxManifests, func(_ int, r *tlv.Decoder) {
-		m := Manifest{Circuit: r.String(1, "circuit", MaxName)}
-		copy(m.Digest[:], r.Bytes(2, "digest", sha256.Size, sha256.Size))
-		d.Manifests = append(d.Manifests, m)
+		d.Manifests = append(d.Manifests, decodeManifest(r))
 	})
 	d.Parameters.DevelopmentKeys = r.Bool(14, "development keys")
+	d.Parameters.TrustPeriod = r.Uint(15, "trust period", maxSeconds)
+	d.Revision = r.Uint(16, "revision", maxSequence)
+	r.List(17, "validators", MaxMembers, func(_ int, r *tlv.Decoder) {
+		d.Validators = append(d.Validators, decodeValidator(r))
+	})
+	r.List(18, "scopes", MaxScopes, func(_ int, r *tlv.Decoder) {
+		d.Scopes = append(d.Scopes, decodeScope(r))
+	})
+	r.List(19, "distrusts", MaxDistrusts, func(_ int, r *tlv.Decoder) {
+		d.Distrusts = append(d.Distrusts, decodeDistrust(r))
+	})
 	if err := r.Done(); err != nil {
 		return nil, err
 	}
@@ -117,7 +127,7 @@ func decodeAuthority(r *tlv.Decoder) Authority {
 		Name:     r.String(4, "name", MaxName),
 		Roles:    Roles(r.Uint(5, "roles", uint64(allRoles))),
 		Active:   r.Bool(6, "active"),
-		Sequence: r.Uint(7, "sequence", 1<<62),
+		Sequence: r.Uint(7, "sequence", maxSequence),
 		Live:     r.Uint(8, "live", MaxLive),
 	}
 }

@@ -72,12 +72,21 @@ func TestRefusesInvalidGenesis(t *testing.T) {
 		{"chain id with upper case", func(g *directory.Genesis) { g.ChainID = "Chain" }, "chain id"},
 		{"chain id too long", func(g *directory.Genesis) { g.ChainID = strings.Repeat("a", 51) }, "chain id"},
 		{"no time", func(g *directory.Genesis) { g.Time = 0 }, "time"},
-		{"no validators", func(g *directory.Genesis) { g.Validators = nil }, "validators"},
+		{"no validators", func(g *directory.Genesis) { g.Directory.Validators = nil }, "validators"},
 		{"validators out of order", func(g *directory.Genesis) {
-			g.Validators[0], g.Validators[1] = g.Validators[1], g.Validators[0]
+			g.Directory.Validators[0], g.Directory.Validators[1] = g.Directory.Validators[1], g.Directory.Validators[0]
 		}, "validators[1].key"},
-		{"one validator twice", func(g *directory.Genesis) { g.Validators[1] = g.Validators[0] }, "validators[1].key"},
-		{"validator without power", func(g *directory.Genesis) { g.Validators[0].Power = 0 }, "validators[0].power"},
+		{"one validator twice", func(g *directory.Genesis) { g.Directory.Validators[1] = g.Directory.Validators[0] }, "validators[1].key"},
+		{"validator without power", func(g *directory.Genesis) { g.Directory.Validators[0].Power = 0 }, "validators[0]"},
+		{"validator with a key of everybody's", func(g *directory.Genesis) { g.Directory.Validators[0].Key = make([]byte, 32) }, "validators[0]"},
+		{"validator without a name", func(g *directory.Genesis) { g.Directory.Validators[0].Name = "" }, "validators[0]"},
+		{"no trust period", func(g *directory.Genesis) { g.Directory.Parameters.TrustPeriod = 0 }, "parameters.trust period"},
+		{"a revision at genesis", func(g *directory.Genesis) { g.Directory.Revision = 1 }, "revision"},
+		{"a distrust at genesis", func(g *directory.Genesis) {
+			g.Directory.Distrusts = []directory.Distrust{{Authority: g.Directory.Authorities[0].ID, To: 1}}
+		}, "distrusts"},
+		{"scope of strangers", func(g *directory.Genesis) { g.Directory.Scopes[0].Members[0] = field.Uint(1) }, "scopes[0].members"},
+		{"scope with a member twice", func(g *directory.Genesis) { m := g.Directory.Scopes[0].Members; m[1] = m[0] }, "scopes[0]"},
 		{"no epoch", func(g *directory.Genesis) { g.Directory.Parameters.Epoch = 0 }, "parameters.epoch"},
 		{"no head age", func(g *directory.Genesis) { g.Directory.Parameters.MaxHeadAge = 0 }, "parameters.max head age"},
 		{"heartbeat slower than the head may be", func(g *directory.Genesis) { g.Directory.Parameters.Heartbeat = 601 }, "parameters.heartbeat"},
@@ -97,7 +106,7 @@ func TestRefusesInvalidGenesis(t *testing.T) {
 		{"an authority twice", func(g *directory.Genesis) { g.Directory.Authorities[1] = g.Directory.Authorities[0] }, "authorities[1].id"},
 		{"a shared key", func(g *directory.Genesis) { g.Directory.Authorities[1].Key = g.Directory.Authorities[0].Key }, "authorities[1].key"},
 		{"a shared uri", func(g *directory.Genesis) { g.Directory.Authorities[1].URI = g.Directory.Authorities[0].URI }, "authorities[1].uri"},
-		{"an id of another key", func(g *directory.Genesis) { g.Directory.Authorities[0].ID = field.Uint(1) }, "authorities[0].id"},
+		{"an id of another key", func(g *directory.Genesis) { g.Directory.Scopes, g.Directory.Authorities[0].ID = nil, field.Uint(1) }, "authorities[0].id"},
 		{"no roles", func(g *directory.Genesis) { g.Directory.Authorities[0].Roles = 0 }, "authorities[0]"},
 		{"unknown roles", func(g *directory.Genesis) { g.Directory.Authorities[0].Roles |= 32 }, "authorities[0]"},
 		{"no name", func(g *directory.Genesis) { g.Directory.Authorities[0].Name = "" }, "authorities[0]"},
@@ -150,7 +159,7 @@ func TestDevelopmentKeysAreOneByteOfTheGenesis(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 	b := g.Directory.Encode()
-	b[len(b)-1] = 2
+	b[bytes.Index(b, []byte{14, 0, 0, 0, 1, 0, 15, 0, 0, 0, 8})+5] = 2
 	if _, err := directory.DecodeDirectory(b); err == nil || !strings.Contains(err.Error(), "development keys") {
 		t.Errorf("neither yes nor no: %v", err)
 	}

@@ -64,3 +64,61 @@ func FuzzDecodeEpoch(f *testing.F) {
 		}
 	})
 }
+
+func FuzzDecodeNamed(f *testing.F) {
+	d := sample().Directory
+	f.Add(d.Schemas[0].Encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, err := directory.DecodeNamed(b); err == nil && !bytes.Equal(v.Encode(), b) {
+			t.Fatal("two encodings of one object")
+		}
+	})
+}
+
+func FuzzDecodeManifest(f *testing.F) {
+	d := sample().Directory
+	f.Add(d.Manifests[0].Encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, err := directory.DecodeManifest(b); err == nil && !bytes.Equal(v.Encode(), b) {
+			t.Fatal("two encodings of one object")
+		}
+	})
+}
+
+func FuzzDecodeValidator(f *testing.F) {
+	d := sample().Directory
+	f.Add(d.Validators[0].Encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, err := directory.DecodeValidator(b); err == nil && !bytes.Equal(v.Encode(), b) {
+			t.Fatal("two encodings of one object")
+		}
+	})
+}
+
+func FuzzDecodeScope(f *testing.F) {
+	d := sample().Directory
+	f.Add(d.Scopes[0].Encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, err := directory.DecodeScope(b); err == nil && !bytes.Equal(v.Encode(), b) {
+			t.Fatal("two encodings of one object")
+		}
+	})
+}
+
+func FuzzDecodeDistrust(f *testing.F) {
+	f.Add((&directory.Distrust{Authority: sample().Directory.Authorities[0].ID, To: 5}).Encode(1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, n, err := directory.DecodeDistrust(b); err == nil && !bytes.Equal(v.Encode(n), b) {
+			t.Fatal("two encodings of one object")
+		}
+	})
+}
+
+func FuzzDecodeParameters(f *testing.F) {
+	f.Add((&directory.Parameters{Epoch: 60, MaxHeadAge: 60, Heartbeat: 6, Quota: 9, PowBits: 8, TrustPeriod: 60}).Encode(2))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, n, err := directory.DecodeParameters(b); err == nil && !bytes.Equal(v.Encode(n), b) {
+			t.Fatal("two encodings of one object")
+		}
+	})
+}

@@ -1,8 +1,6 @@
 package directory
 
 import (
-	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
 
@@ -11,10 +9,9 @@ import (
 
 // The bounds of a genesis.
 const (
-	MaxChainID    = 50
-	MaxValidators = 128
-	MaxPower      = 1 << 40
-	MaxTime       = 1<<40 - 1
+	MaxChainID = 50
+	MaxPower   = 1 << 40
+	MaxTime    = 1<<40 - 1
 
 	// MaxEncodedGenesis bounds the genesis message.
 	MaxEncodedGenesis = MaxEncoded + 64<<10
@@ -25,11 +22,7 @@ func (g *Genesis) Encode() []byte {
 	e := tlv.NewEncoder("genesis")
 	e.String(1, g.ChainID)
 	e.Uint(2, g.Time)
-	e.List(3, len(g.Validators), func(i int, e *tlv.Encoder) {
-		e.Bytes(1, g.Validators[i].Key)
-		e.Uint(2, g.Validators[i].Power)
-	})
-	e.Bytes(4, g.Directory.Encode())
+	e.Bytes(3, g.Directory.Encode())
 	return e.Encoded()
 }
 
@@ -43,13 +36,7 @@ func DecodeGenesis(b []byte) (*Genesis, error) {
 		ChainID: r.String(1, "chain id", MaxChainID),
 		Time:    r.Uint(2, "time", MaxTime),
 	}
-	r.List(3, "validators", MaxValidators, func(_ int, r *tlv.Decoder) {
-		g.Validators = append(g.Validators, Validator{
-			Key:   ed25519.PublicKey(r.Bytes(1, "key", ed25519.PublicKeySize, ed25519.PublicKeySize)),
-			Power: r.Uint(2, "power", MaxPower),
-		})
-	})
-	dir := r.Bytes(4, "directory", 0, MaxEncoded)
+	dir := r.Bytes(3, "directory", 0, MaxEncoded)
 	if err := r.Done(); err != nil {
 		return nil, err
 	}
@@ -72,20 +59,6 @@ func (g *Genesis) Validate() error {
 	if g.Time == 0 || g.Time > MaxTime {
 		return invalid("time", "%d is not between 1 and %d", g.Time, uint64(MaxTime))
 	}
-	if n := len(g.Validators); n == 0 || n > MaxValidators {
-		return invalid("validators", "%d, allowed are 1 to %d", n, MaxValidators)
-	}
-	for i, v := range g.Validators {
-		where := fmt.Sprintf("validators[%d]", i)
-		switch {
-		case len(v.Key) != ed25519.PublicKeySize:
-			return invalid(where+".key", "%d bytes, an Ed25519 key has %d", len(v.Key), ed25519.PublicKeySize)
-		case i > 0 && bytes.Compare(g.Validators[i-1].Key, v.Key) >= 0:
-			return invalid(where+".key", "keys must ascend and differ")
-		case v.Power == 0 || v.Power > MaxPower:
-			return invalid(where+".power", "%d is not between 1 and %d", v.Power, uint64(MaxPower))
-		}
-	}
 	if err := g.Directory.Validate(); err != nil {
 		return err
 	}
@@ -96,6 +69,33 @@ func (g *Genesis) Validate() error {
 		}
 		if a.Sequence != 0 || a.Live != 0 {
 			return invalid(where, "a new authority has sequence 0 and no leaves")
+		}
+	}
+	return g.unused()
+}
+
+// unused refuses what only transactions write.
+func (g *Genesis) unused() error {
+	d := &g.Directory
+	switch {
+	case d.Revision != 0:
+		return invalid("revision", "a new ledger has revision 0")
+	case len(d.Distrusts) > 0:
+		return invalid("distrusts", "a new ledger has no records to distrust")
+	}
+	for i, v := range d.Validators {
+		if v.Power == 0 || v.Sequence != 0 {
+			return invalid(fmt.Sprintf("validators[%d]", i), "a new validator has power and sequence 0")
+		}
+	}
+	for i, m := range d.Manifests {
+		if m.Sequence != 0 {
+			return invalid(fmt.Sprintf("manifests[%d].sequence", i), "a new ledger's is 0")
+		}
+	}
+	for i, s := range d.Scopes {
+		if s.Sequence != 0 {
+			return invalid(fmt.Sprintf("scopes[%d].sequence", i), "a new ledger's is 0")
 		}
 	}
 	return nil

@@ -15,10 +15,13 @@ const (
 
 	// MaxSignedHeader bounds CometBFT's LightBlock with [MaxValidators].
 	MaxSignedHeader = 128 << 10
+	// MaxTrail bounds the light blocks of a trail: as many changes of
+	// validators as somebody who trusts only the genesis may have to follow.
+	MaxTrail = 256
 	// MaxEncodedHead bounds the checkpoint message.
-	MaxEncodedHead = MaxSignedHeader + maxEncodedState + 256
+	MaxEncodedHead = 4 << 20
 	// maxEncodedState bounds the state message, which is of one length.
-	maxEncodedState = 512
+	maxEncodedState = 1 << 10
 
 	// EpochSize is the length of an entry of the epoch log.
 	EpochSize = 8 + field.Size + 3*8
@@ -29,13 +32,14 @@ func (s *State) Encode() []byte {
 	e := tlv.NewEncoder("state")
 	e.Bytes(1, s.Genesis[:])
 	e.Bytes(2, s.Directory[:])
-	for i, l := range []*Log{&s.Records, &s.Withdrawals, &s.Epochs} {
+	for i, l := range []*Log{&s.Records, &s.Withdrawals, &s.Epochs, &s.Spends, &s.Audits} {
 		e.Uint(uint8(3+2*i), l.Count)
 		e.Bytes(uint8(4+2*i), l.Root[:])
 	}
-	e.Uint(9, s.Epoch)
-	e.Element(10, s.Root)
-	e.Bytes(11, s.History[:])
+	e.Uint(13, s.Epoch)
+	e.Element(14, s.Root)
+	e.Bytes(15, s.Auxiliary[:])
+	e.Bytes(16, s.History[:])
 	return e.Encoded()
 }
 
@@ -51,15 +55,15 @@ func DecodeState(b []byte) (*State, error) {
 	}
 	hash(1, "genesis", &s.Genesis)
 	hash(2, "directory", &s.Directory)
-	s.Records.Count = r.Uint(3, "records count", maxCount)
-	hash(4, "records root", &s.Records.Root)
-	s.Withdrawals.Count = r.Uint(5, "withdrawals count", maxCount)
-	hash(6, "withdrawals root", &s.Withdrawals.Root)
-	s.Epochs.Count = r.Uint(7, "epochs count", maxCount)
-	hash(8, "epochs root", &s.Epochs.Root)
-	s.Epoch = r.Uint(9, "epoch", maxCount)
-	s.Root = r.Element(10, "root")
-	hash(11, "history", &s.History)
+	for i, l := range []*Log{&s.Records, &s.Withdrawals, &s.Epochs, &s.Spends, &s.Audits} {
+		name := [...]string{"records", "withdrawals", "epochs", "spends", "audits"}[i]
+		l.Count = r.Uint(uint8(3+2*i), name+" count", maxCount)
+		hash(uint8(4+2*i), name+" root", &l.Root)
+	}
+	s.Epoch = r.Uint(13, "epoch", maxCount)
+	s.Root = r.Element(14, "root")
+	hash(15, "auxiliary", &s.Auxiliary)
+	hash(16, "history", &s.History)
 	// Epochs are numbered from 0 without gaps, so the newest one is named by
 	// the length of its log.
 	if r.Err() == nil && s.Epochs.Count != s.Epoch+1 {
@@ -78,6 +82,7 @@ func (h *Head) Encode() []byte {
 	e.Uint(2, h.Height)
 	e.Uint(3, h.Time)
 	e.Bytes(4, h.SignedHeader)
+	e.List(5, len(h.Trail), func(i int, e *tlv.Encoder) { e.Bytes(1, h.Trail[i]) })
 	return e.Encoded()
 }
 
@@ -91,6 +96,9 @@ func DecodeHead(b []byte) (*Head, error) {
 		Time:         r.Uint(3, "time", MaxTime),
 		SignedHeader: r.Bytes(4, "signed header", 1, MaxSignedHeader),
 	}
+	r.List(5, "trail", MaxTrail, func(_ int, r *tlv.Decoder) {
+		h.Trail = append(h.Trail, r.Bytes(1, "light block", 1, MaxSignedHeader))
+	})
 	if err := r.Done(); err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func (d *Directory) Validate() error {
 			return invalid(where, "circuit ids must ascend and differ")
 		}
 	}
-	return nil
+	return d.validateMembers()
 }
 
 func (p Parameters) validate() error {
@@ -104,6 +104,7 @@ func (p Parameters) validate() error {
 		{"pow bits", p.PowBits, 1, maxPowBits},
 		{"revoke delay", p.RevokeDelay, 0, maxSeconds},
 		{"stewards", p.Stewards, 0, MaxStewards},
+		{"trust period", p.TrustPeriod, 1, maxSeconds},
 	} {
 		if b.v < b.least || b.v > b.max {
 			return invalid("parameters."+b.name, "%d is not between %d and %d", b.v, b.least, b.max)
@@ -132,7 +133,7 @@ func (a *Authority) Validate() error {
 		return invalid("roles", "%#x is not a non-empty set of known roles", uint8(a.Roles))
 	case a.Live > MaxLive:
 		return invalid("live", "%d is above %d", a.Live, MaxLive)
-	case a.Sequence > 1<<62:
+	case a.Sequence > maxSequence:
 		return invalid("sequence", "%d is above 2^62", a.Sequence)
 	}
 	if reason := textFault(a.Name, MaxName); reason != "" {

@@ -2,8 +2,8 @@ package directory_test
 
 // SHA-256 of the messages of sample and sampleHead.
 const (
-	vectorGenesis    = "220abc8378a6fe1a40c3c0439cc30625359b4c21995923b7a8474a76ad5915ad"
-	vectorDirectory  = "f863f87974e95556866f15faab11c1d2be2e9eb3e3d233059505c4608dbb1830"
-	vectorState      = "2bc98ec569eda95cb0e90c5a140cc5d08b3800ca41e79f65927f0b8d43409cfc"
-	vectorCheckpoint = "a21ab9a45ed04401f45855ab5ad711e49730fc78fced7ca682bd6692f2200c11"
+	vectorGenesis    = "46ca5d0e485d53f0ba3377612a4359edec881fdff745f65da358017cbee20e4e"
+	vectorDirectory  = "39b42e5939a98e1671075aebeae6db87068a98fd41947eade98ad775e2308351"
+	vectorState      = "3d02601e09b119de8f002292e3adc8361b6317d94ca425ff42de74a008a49236"
+	vectorCheckpoint = "dbc5abfb9f670ac1fc2a36c0b32498b57685f1dd79dd27d33190bbb437b61bc6"
 )

@@ -18,9 +18,11 @@ const (
 	commitSize     = 1 + 1 + 8 + 3*field.Size
 	revocationSize = 1 + 8 + field.Size
 	withdrawalSize = field.Size + 8
+	spendSize      = 4*field.Size + 8
+	auditSize      = field.Size + 8 + field.Size + 8
 
 	// MaxEntry is the length of the longest entry of any log.
-	MaxEntry = commitSize
+	MaxEntry = spendSize
 )
 
 // A Record is an entry of the record log: a commit, or with Revoked set the

@@ -193,3 +193,45 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+func FuzzDecodeSpend(f *testing.F) {
+	f.Add((&journal.Spend{Scope: field.Uint(1), Nullifier: field.Uint(2), Digest: [32]byte{3}, Member: field.Uint(4), At: 5}).Encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := journal.DecodeSpend(b); err == nil && !bytes.Equal(s.Encode(), b) {
+			t.Fatal("two encodings of one spend")
+		}
+	})
+}
+
+func FuzzDecodeAudit(f *testing.F) {
+	f.Add((&journal.Audit{Authority: field.Uint(1), Epoch: 2, Root: [32]byte{3}, At: 4}).Encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if a, err := journal.DecodeAudit(b); err == nil && !bytes.Equal(a.Encode(), b) {
+			t.Fatal("two encodings of one audit root")
+		}
+	})
+}
+
+func TestSpendsAndAuditsReadBackAsThemselves(t *testing.T) {
+	s := journal.Spend{Scope: field.Uint(1), Nullifier: field.Uint(2), Digest: [32]byte{3}, Member: field.Uint(4), At: 5}
+	if got, err := journal.DecodeSpend(s.Encode()); err != nil || got != s {
+		t.Errorf("%+v, %v", got, err)
+	}
+	a := journal.Audit{Authority: field.Uint(1), Epoch: 2, Root: [32]byte{3}, At: 4}
+	if got, err := journal.DecodeAudit(a.Encode()); err != nil || got != a {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for name, b := range map[string][]byte{
+		"a nullifier above the modulus": append(make([]byte, 32), bytes.Repeat([]byte{0xff}, 104)...),
+		"a byte too few":                s.Encode()[:135],
+	} {
+		if _, err := journal.DecodeSpend(b); err == nil {
+			t.Errorf("a spend with %s was taken", name)
+		}
+	}
+	late := a.Encode()
+	late[72] = 1
+	if _, err := journal.DecodeAudit(late); err == nil {
+		t.Error("a time above 2^40 was taken")
+	}
+}

@@ -1,4 +1,4 @@
-// Package journal is the ledger's three append-only logs: their entries, the
+// Package journal is the ledger's append-only logs: their entries, the
 // RFC 6962 roots over them, and the replay that turns the record log into
 // leaves (docs/spec.md §6.3). It stores nothing; the state machine and the
 // light client both build on it, so that they cannot disagree.
@@ -26,10 +26,12 @@ const (
 	Records Kind = 1 + iota
 	Withdrawals
 	Epochs
+	Spends
+	Audits
 )
 
 // Kinds lists the logs.
-func Kinds() []Kind { return []Kind{Records, Withdrawals, Epochs} }
+func Kinds() []Kind { return []Kind{Records, Withdrawals, Epochs, Spends, Audits} }
 
 func (k Kind) String() string {
 	switch k {
@@ -39,6 +41,10 @@ func (k Kind) String() string {
 		return "withdrawals"
 	case Epochs:
 		return "epochs"
+	case Spends:
+		return "spends"
+	case Audits:
+		return "audits"
 	}
 	return fmt.Sprintf("unknown log %d", uint8(k))
 }
@@ -50,6 +56,10 @@ func (k Kind) Of(s *directory.State) directory.Log {
 		return s.Records
 	case Withdrawals:
 		return s.Withdrawals
+	case Spends:
+		return s.Spends
+	case Audits:
+		return s.Audits
 	}
 	return s.Epochs
 }

@@ -35,9 +35,9 @@ func genesisDoc(g *directory.Genesis) (*types.GenesisDoc, error) {
 		ConsensusParams: params,
 		AppState:        appState,
 	}
-	for _, v := range g.Validators {
+	for _, v := range g.Directory.Voting() {
 		key := cmted25519.PubKey(v.Key)
-		doc.Validators = append(doc.Validators, types.GenesisValidator{Address: key.Address(), PubKey: key, Power: int64(v.Power)})
+		doc.Validators = append(doc.Validators, types.GenesisValidator{Address: key.Address(), PubKey: key, Power: int64(v.Power), Name: v.Name})
 	}
 	if err := doc.ValidateAndComplete(); err != nil {
 		return nil, fmt.Errorf("ledger: genesis: %w", err)

@@ -36,14 +36,16 @@ func newGenesis(validators []ed25519.PublicKey, at time.Time, change ...func(*di
 		ChainID: "ledger-test",
 		Time:    uint64(at.Unix()),
 		Directory: directory.Directory{
-			Parameters:  directory.Parameters{Epoch: 60, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 2, Quota: 1 << 20, PowBits: 8, RevokeDelay: 60},
+			Parameters:  directory.Parameters{Epoch: 60, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 2, Quota: 1 << 20, PowBits: 8, RevokeDelay: 60, TrustPeriod: 1 << 20},
 			Authorities: []directory.Authority{hospital, issuer},
 		},
 	}
 	for _, v := range validators {
-		g.Validators = append(g.Validators, directory.Validator{Key: v, Power: 10})
+		g.Directory.Validators = append(g.Directory.Validators, directory.Validator{Key: v, Power: 10, Name: "Member"})
 	}
-	sort.Slice(g.Validators, func(i, j int) bool { return bytes.Compare(g.Validators[i].Key, g.Validators[j].Key) < 0 })
+	sort.Slice(g.Directory.Validators, func(i, j int) bool {
+		return bytes.Compare(g.Directory.Validators[i].Key, g.Directory.Validators[j].Key) < 0
+	})
 	a := g.Directory.Authorities
 	sort.Slice(a, func(i, j int) bool { return a[i].ID.Cmp(&a[j].ID) < 0 })
 	for _, c := range change {

@@ -119,7 +119,7 @@ func (n *Node) use(f func() error) error {
 // now, a few milliseconds, so that the first reader finds a fresh head. It
 // gives up when that takes long, as under a genesis that is still to come.
 func (n *Node) awaitPresent(ctx context.Context) {
-	if len(n.genesis.Validators) > 1 {
+	if len(n.genesis.Directory.Validators) > 1 {
 		return
 	}
 	patience := time.NewTimer(2 * time.Second)
@@ -164,7 +164,7 @@ func (n *Node) Stop() error {
 		defer n.life.Unlock()
 		err := n.comet.Stop()
 		n.comet.Wait()
-		if len(n.genesis.Validators) > 1 {
+		if len(n.genesis.Directory.Validators) > 1 {
 			time.Sleep(peerLinger)
 		}
 		n.stopErr = errors.Join(err, n.stores.close(), n.state.Close())
@@ -233,7 +233,7 @@ func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
 	c.Consensus.SkipTimeoutCommit = true
 	c.Consensus.PeerQueryMaj23SleepDuration = peerQuerySleep
 	c.Consensus.CreateEmptyBlocks = true
-	if len(g.Validators) == 1 {
+	if len(g.Directory.Validators) == 1 {
 		// Nobody's votes travel. What these bound is how long a validator
 		// that was killed between its proposal and its vote, and will not
 		// sign another proposal, waits for the next round.

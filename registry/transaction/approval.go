@@ -17,7 +17,7 @@ const (
 	maxSignature = maxApprovals * approvalSize
 )
 
-// An Approval is one steward's signature of a set-authority transaction.
+// An Approval is one steward's signature of a governed transaction.
 type Approval struct {
 	Steward   fr.Element
 	Signature []byte

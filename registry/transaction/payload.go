@@ -6,7 +6,6 @@ import (
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent"
-	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/internal/tlv"
 )
@@ -17,6 +16,8 @@ const (
 	sealedSize     = 2 * field.Size
 	withdrawalSize = field.Size
 	revocationSize = 8 + field.Size
+	spendSize      = 3 * field.Size
+	auditSize      = 8 + field.Size
 )
 
 // A Revocation asks to revoke the leaf at Index. RS opens the leaf's lock, or
@@ -79,25 +80,64 @@ func DecodeRevocations(b []byte) ([]Revocation, error) {
 	})
 }
 
-// AuthorityPayload is the payload of a set-authority transaction: the record
-// as it shall be, with the next sequence number. The count of live leaves is
-// the ledger's to know and stays zero here.
-func AuthorityPayload(a directory.Authority) []byte {
-	a.Live = 0
-	return a.Encode()
+// A Spending asks to spend a nullifier in a shared scope.
+type Spending struct {
+	Scope     fr.Element // directory.ScopeID
+	Nullifier fr.Element
+	Digest    [32]byte // SHA-256 of the presentation
 }
 
-// DecodeAuthority reads the payload of a set-authority transaction.
-func DecodeAuthority(b []byte) (directory.Authority, error) {
-	a, err := directory.DecodeAuthority(b)
-	if err == nil && a.Live != 0 {
-		err = &tlv.Error{Message: "set-authority", Field: "live", Reason: "the ledger counts leaves itself; this is 0"}
+// SpendPayload is the payload of a spend transaction.
+func SpendPayload(spendings []Spending) []byte {
+	b := make([]byte, 0, len(spendings)*spendSize)
+	for _, s := range spendings {
+		scope, nullifier := s.Scope.Bytes(), s.Nullifier.Bytes()
+		b = append(append(append(b, scope[:]...), nullifier[:]...), s.Digest[:]...)
 	}
-	return a, err
+	return b
+}
+
+// DecodeSpendings reads the payload of a spend transaction.
+func DecodeSpendings(b []byte) ([]Spending, error) {
+	return items(b, "spendings", spendSize, func(b []byte) (s Spending, err error) {
+		if s.Scope, err = field.Parse(b[:field.Size]); err == nil {
+			s.Nullifier, err = field.Parse(b[field.Size : 2*field.Size])
+		}
+		copy(s.Digest[:], b[2*field.Size:])
+		return s, err
+	})
+}
+
+// An Anchor is the salted root of an authority's records of verdicts in an
+// epoch.
+type Anchor struct {
+	Epoch uint64
+	Root  [32]byte
+}
+
+// AuditPayload is the payload of an audit-root transaction.
+func AuditPayload(anchors []Anchor) []byte {
+	b := make([]byte, 0, len(anchors)*auditSize)
+	for _, a := range anchors {
+		b = append(binary.BigEndian.AppendUint64(b, a.Epoch), a.Root[:]...)
+	}
+	return b
+}
+
+// DecodeAnchors reads the payload of an audit-root transaction.
+func DecodeAnchors(b []byte) ([]Anchor, error) {
+	return items(b, "anchors", auditSize, func(b []byte) (a Anchor, err error) {
+		a.Epoch = binary.BigEndian.Uint64(b)
+		copy(a.Root[:], b[8:])
+		if a.Epoch > 1<<62 {
+			err = fmt.Errorf("epoch %d is above 2^62", a.Epoch)
+		}
+		return a, err
+	})
 }
 
 // Items is the number of items in the payload, which a result has a code for
-// each. A set-authority transaction has none.
+// each. One that stewards approve has none.
 func (t *Transaction) Items() int {
 	switch t.Kind {
 	case CommitConsents, CommitCredentials:
@@ -106,6 +146,10 @@ func (t *Transaction) Items() int {
 		return len(t.Payload) / withdrawalSize
 	case Revoke:
 		return len(t.Payload) / revocationSize
+	case Spend:
+		return len(t.Payload) / spendSize
+	case AuditRoot:
+		return len(t.Payload) / auditSize
 	}
 	return 0
 }

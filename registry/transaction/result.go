@@ -21,7 +21,7 @@ const (
 	NotInRole          // the signer's roles do not permit the kind
 	BadSignature       // not the signature of the signer's current key
 	BadStamp           // too little work, or more than one item
-	NotGoverned        // set-authority without the approvals, sequence or form that it needs
+	NotGoverned        // without the approvals, sequence or form that governance needs
 	lastCode      = NotGoverned
 )
 
@@ -38,16 +38,21 @@ type ItemCode uint8
 
 // The codes of items (docs/spec.md §7).
 const (
-	Accepted       ItemCode = iota
-	DuplicateLock           // this authority has committed this lock
-	DuplicateCM             // this authority has committed this commitment
-	OverQuota               // the authority's quota of this epoch is used up
-	RepeatedSecret          // this v is withdrawn
-	UnknownIndex            // no leaf has this index
-	WrongRS                 // does not open the leaf's lock
-	AlreadyRevoked          // by an earlier revocation
-	TreeFull                // no index is left
-	lastItemCode   = TreeFull
+	Accepted        ItemCode = iota
+	DuplicateLock            // this authority has committed this lock
+	DuplicateCM              // this authority has committed this commitment
+	OverQuota                // the authority's quota of this epoch is used up
+	RepeatedSecret           // this v is withdrawn
+	UnknownIndex             // no leaf has this index
+	WrongRS                  // does not open the leaf's lock
+	AlreadyRevoked           // by an earlier revocation
+	TreeFull                 // no index is left
+	UnknownScope             // no shared scope has this id
+	NotMember                // the signer is no member of the scope
+	AlreadySpent             // the spend log tells by whom, and for which presentation
+	AlreadyAnchored          // this authority has a root of this epoch
+	FutureEpoch              // the epoch has not closed
+	lastItemCode    = FutureEpoch
 )
 
 func (c ItemCode) String() string {
@@ -55,7 +60,7 @@ func (c ItemCode) String() string {
 		return fmt.Sprintf("unknown code %d", uint8(c))
 	}
 	return [...]string{"accepted", "duplicate lock", "duplicate commitment", "over quota", "already withdrawn", "unknown index",
-		"wrong revocation secret", "already revoked", "tree full"}[c]
+		"wrong revocation secret", "already revoked", "tree full", "unknown scope", "not a member of the scope", "already spent", "already anchored", "epoch has not closed"}[c]
 }
 
 // A Result is what became of a submitted transaction.

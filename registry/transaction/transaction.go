@@ -21,20 +21,36 @@ const (
 	Withdraw
 	Revoke
 	SetAuthority
+	Spend
+	AuditRoot
+	DistrustRange
+	SetManifest
+	SetSchema
+	SetValueSet
+	SetTrustList
+	SetValidator
+	SetParameters
+	SetScope
+	lastKind = SetScope
 )
 
 func (k Kind) String() string {
-	if k >= CommitConsents && k <= SetAuthority {
-		return [...]string{"commit-consents", "commit-credentials", "withdraw", "revoke", "set-authority"}[k-1]
+	if k >= CommitConsents && k <= lastKind {
+		return [...]string{"commit-consents", "commit-credentials", "withdraw", "revoke", "set-authority", "spend", "audit-root", "distrust",
+			"set-manifest", "set-schema", "set-value-set", "set-trust-list", "set-validator", "set-parameters", "set-scope"}[k-1]
 	}
 	return fmt.Sprintf("unknown kind %d", uint8(k))
 }
+
+// Governed reports whether the stewards approve transactions of the kind,
+// which then have approvals in place of a signer's signature.
+func (k Kind) Governed() bool { return k == SetAuthority || k >= DistrustRange && k <= lastKind }
 
 // The bounds of a transaction.
 const (
 	MaxItems   = 4096
 	MaxAhead   = 1000 // blocks from execution to expiry, at most
-	maxPayload = MaxItems * sealedSize
+	maxPayload = MaxItems * spendSize
 	MaxEncoded = maxPayload + maxSignature + 256
 )
 
@@ -45,11 +61,11 @@ var ErrStamp = errors.New("transaction: the stamp has too few leading zero bits"
 type Transaction struct {
 	Genesis   [sha256.Size]byte // the ledger that it is for
 	Expiry    uint64            // the last height at which it may be executed
-	Signer    fr.Element        // authority id; zero for a stamp and for set-authority
+	Signer    fr.Element        // authority id; zero for a stamp and for what stewards approve
 	Nonce     uint64            // random, or the stamp's proof of work
 	Kind      Kind
 	Payload   []byte
-	Signature []byte // empty with a stamp; approvals of stewards for set-authority
+	Signature []byte // empty with a stamp; approvals where stewards approve
 }
 
 // message writes everything but the signature.
@@ -86,7 +102,7 @@ func Decode(b []byte) (*Transaction, error) {
 	t.Expiry = r.Uint(2, "expiry", 1<<62)
 	t.Signer = r.Element(3, "signer")
 	t.Nonce = r.Uint(4, "nonce", 1<<64-1)
-	t.Kind = Kind(r.Uint(5, "kind", uint64(SetAuthority)))
+	t.Kind = Kind(r.Uint(5, "kind", uint64(lastKind)))
 	t.Payload = r.Bytes(6, "payload", 1, maxPayload)
 	t.Signature = r.Bytes(7, "signature", 0, maxSignature)
 	if r.Err() == nil {
@@ -103,9 +119,9 @@ func (t *Transaction) checkForm(r *tlv.Decoder) {
 	switch n := len(t.Signature); {
 	case t.Kind == 0:
 		r.Fail("kind", "0 is none")
-	case t.Kind == SetAuthority && !t.Signer.IsZero():
-		r.Fail("signer", "set-authority is signed by approvals")
-	case t.Kind == SetAuthority:
+	case t.Kind.Governed() && !t.Signer.IsZero():
+		r.Fail("signer", t.Kind.String()+" is signed by approvals")
+	case t.Kind.Governed():
 		if _, err := t.Approvals(); err != nil {
 			r.Fail("signature", err.Error())
 		}

@@ -157,13 +157,19 @@ func TestRefusesForms(t *testing.T) {
 		change      func(*transaction.Transaction)
 	}{
 		{"no kind", "kind", func(x *transaction.Transaction) { x.Kind = 0 }},
-		{"unknown kind", "kind", func(x *transaction.Transaction) { x.Kind = 6 }},
+		{"unknown kind", "kind", func(x *transaction.Transaction) { x.Kind = 16 }},
 		{"no payload", "payload", func(x *transaction.Transaction) { x.Payload = nil }},
 		{"no signature", "signature", func(x *transaction.Transaction) { x.Signature = nil }},
 		{"a long signature", "signature", func(x *transaction.Transaction) { x.Signature = append(x.Signature, 0) }},
 		{"a signature without signer", "signature", func(x *transaction.Transaction) { x.Signer.SetZero() }},
 		{"a commit without signer", "signer", func(x *transaction.Transaction) { x.Signer.SetZero(); x.Signature = nil }},
 		{"set-authority with a signer", "signer", func(x *transaction.Transaction) { x.Kind = transaction.SetAuthority }},
+		{"distrust with a signer", "signer", func(x *transaction.Transaction) { x.Kind = transaction.DistrustRange }},
+		{"set-scope with a signer", "signer", func(x *transaction.Transaction) { x.Kind = transaction.SetScope }},
+		{"a spend without signer", "signer", func(x *transaction.Transaction) {
+			x.Kind, x.Signature = transaction.Spend, nil
+			x.Signer.SetZero()
+		}},
 	} {
 		x := sample()
 		c.change(x)
@@ -219,7 +225,7 @@ func TestResult(t *testing.T) {
 	}
 	for name, bad := range map[string]*transaction.Result{
 		"unknown code":            {Code: 11},
-		"unknown item code":       {Items: []transaction.ItemCode{9}},
+		"unknown item code":       {Items: []transaction.ItemCode{14}},
 		"items of a refused one":  {Code: 1, Items: []transaction.ItemCode{0}},
 		"a reason beyond measure": {Code: 1, Reason: strings.Repeat("a", 513)},
 	} {
@@ -276,6 +282,8 @@ func FuzzDecodePayload(f *testing.F) {
 	f.Add(governed().Payload)
 	f.Add(stamped(f).Payload)
 	f.Add(make([]byte, 40))
+	f.Add(transaction.SpendPayload([]transaction.Spending{{Scope: field.Uint(1), Nullifier: field.Uint(2), Digest: [32]byte{3}}}))
+	f.Add(transaction.DistrustPayload(transaction.Distrusting{Distrust: directory.Distrust{Authority: field.Uint(1), To: 3}, Sequence: 1}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if v, err := transaction.DecodeSealed(b); err == nil && !bytes.Equal(transaction.SealedPayload(v), b) {
 			t.Fatal("two encodings of one commit")
@@ -288,6 +296,15 @@ func FuzzDecodePayload(f *testing.F) {
 		}
 		if v, err := transaction.DecodeAuthority(b); err == nil && !bytes.Equal(transaction.AuthorityPayload(v), b) {
 			t.Fatal("two encodings of one authority")
+		}
+		if v, err := transaction.DecodeSpendings(b); err == nil && !bytes.Equal(transaction.SpendPayload(v), b) {
+			t.Fatal("two encodings of one spend")
+		}
+		if v, err := transaction.DecodeAnchors(b); err == nil && !bytes.Equal(transaction.AuditPayload(v), b) {
+			t.Fatal("two encodings of one audit root")
+		}
+		if v, err := transaction.DecodeDistrusting(b); err == nil && !bytes.Equal(transaction.DistrustPayload(v), b) {
+			t.Fatal("two encodings of one distrust")
 		}
 	})
 }

@@ -42,6 +42,10 @@ const (
 	GetLogRequest_WITHDRAWALS GetLogRequest_Kind = 2
 	// Closed epochs: number, root, counts and time.
 	GetLogRequest_EPOCHS GetLogRequest_Kind = 3
+	// Nullifiers spent in shared scopes, by whom and for which presentation.
+	GetLogRequest_SPENDS GetLogRequest_Kind = 4
+	// Salted roots of authorities' records of verdicts.
+	GetLogRequest_AUDITS GetLogRequest_Kind = 5
 )
 
 // Enum value maps for GetLogRequest_Kind.
@@ -51,12 +55,16 @@ var (
 		1: "RECORDS",
 		2: "WITHDRAWALS",
 		3: "EPOCHS",
+		4: "SPENDS",
+		5: "AUDITS",
 	}
 	GetLogRequest_Kind_value = map[string]int32{
 		"UNSPECIFIED": 0,
 		"RECORDS":     1,
 		"WITHDRAWALS": 2,
 		"EPOCHS":      3,
+		"SPENDS":      4,
+		"AUDITS":      5,
 	}
 )
 
@@ -516,7 +524,8 @@ type SubmitResponse struct {
 	// One code for each item, in the order of the transaction: 0 ok, 1
 	// duplicate lock of this authority, 2 duplicate cm of this authority, 3
 	// quota, 4 repeated v, 5 unknown index, 6 wrong rs, 7 already revoked, 8
-	// tree full (docs/spec.md §7).
+	// tree full, 9 unknown scope, 10 not a member, 11 already spent, 12 already
+	// anchored, 13 epoch not closed (docs/spec.md §7).
 	ItemCodes []uint32 `protobuf:"varint,3,rep,packed,name=item_codes,json=itemCodes,proto3" json:"item_codes,omitempty"`
 	// The result as the state machine returned it, for clients that keep it as
 	// evidence; empty if the kind of transaction has none (docs/spec.md §7).
@@ -595,17 +604,21 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"checkpoint\"\x15\n" +
 	"\x13GetDirectoryRequest\"4\n" +
 	"\x14GetDirectoryResponse\x12\x1c\n" +
-	"\tdirectory\x18\x01 \x01(\fR\tdirectory\"\xae\x01\n" +
+	"\tdirectory\x18\x01 \x01(\fR\tdirectory\"\xc6\x01\n" +
 	"\rGetLogRequest\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .zkconsent.v1.GetLogRequest.KindR\x04kind\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x10\n" +
-	"\x03max\x18\x03 \x01(\rR\x03max\"A\n" +
+	"\x03max\x18\x03 \x01(\rR\x03max\"Y\n" +
 	"\x04Kind\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\v\n" +
 	"\aRECORDS\x10\x01\x12\x0f\n" +
 	"\vWITHDRAWALS\x10\x02\x12\n" +
 	"\n" +
-	"\x06EPOCHS\x10\x03\"*\n" +
+	"\x06EPOCHS\x10\x03\x12\n" +
+	"\n" +
+	"\x06SPENDS\x10\x04\x12\n" +
+	"\n" +
+	"\x06AUDITS\x10\x05\"*\n" +
 	"\x0eGetLogResponse\x12\x18\n" +
 	"\aentries\x18\x01 \x03(\fR\aentries\"\x13\n" +
 	"\x11GetGenesisRequest\".\n" +

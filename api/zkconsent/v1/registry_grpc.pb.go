@@ -52,7 +52,7 @@ type RegistryServiceClient interface {
 	// GetDirectory returns everything that the ledger governs, whole
 	// (docs/spec.md §6.2).
 	GetDirectory(ctx context.Context, in *GetDirectoryRequest, opts ...grpc.CallOption) (*GetDirectoryResponse, error)
-	// GetLog returns a range of one of the three append-only logs
+	// GetLog returns a range of one of the five append-only logs
 	// (docs/spec.md §6.3).
 	GetLog(ctx context.Context, in *GetLogRequest, opts ...grpc.CallOption) (*GetLogResponse, error)
 	// GetGenesis returns where the ledger starts (docs/spec.md §6.1). A client
@@ -139,7 +139,7 @@ type RegistryServiceServer interface {
 	// GetDirectory returns everything that the ledger governs, whole
 	// (docs/spec.md §6.2).
 	GetDirectory(context.Context, *GetDirectoryRequest) (*GetDirectoryResponse, error)
-	// GetLog returns a range of one of the three append-only logs
+	// GetLog returns a range of one of the five append-only logs
 	// (docs/spec.md §6.3).
 	GetLog(context.Context, *GetLogRequest) (*GetLogResponse, error)
 	// GetGenesis returns where the ledger starts (docs/spec.md §6.1). A client

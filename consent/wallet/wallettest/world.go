@@ -96,7 +96,7 @@ func (w *World) genesis(m *manifest.Manifest) *directory.Genesis {
 	}
 	both := directory.Registrar | directory.Issuer
 	d := directory.Directory{
-		Parameters: directory.Parameters{Epoch: 600, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 6, Quota: 10_000, PowBits: 4, RevokeDelay: 3600, DevelopmentKeys: true},
+		Parameters: directory.Parameters{Epoch: 600, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 6, Quota: 10_000, PowBits: 4, RevokeDelay: 3600, TrustPeriod: 1 << 20, DevelopmentKeys: true},
 		Authorities: []directory.Authority{
 			record(w.Hospital, "Hospital", both), record(w.Clinic, "Clinic", both),
 			record(w.Insurer, "Insurer", directory.Verifier), record(w.Research, "Research", directory.Verifier),
@@ -117,9 +117,9 @@ func (w *World) genesis(m *manifest.Manifest) *directory.Genesis {
 	a := d.Authorities
 	sort.Slice(a, func(i, j int) bool { return a[i].ID.Cmp(&a[j].ID) < 0 })
 	validator := party(9, "validator")
+	d.Validators = []directory.Validator{{Key: validator.Key.Public().(ed25519.PublicKey), Power: 1, Name: "validator"}}
 	return &directory.Genesis{
-		ChainID: "wallet-test", Time: Start,
-		Validators: []directory.Validator{{Key: validator.Key.Public().(ed25519.PublicKey), Power: 1}}, Directory: d,
+		ChainID: "wallet-test", Time: Start, Directory: d,
 	}
 }
 

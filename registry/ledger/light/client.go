@@ -43,7 +43,7 @@ type Client struct {
 	head        *directory.Head
 	dir         *directory.Directory
 	dirBytes    []byte
-	logs        [journal.Epochs + 1]*journal.Accumulator
+	logs        [journal.Audits + 1]*journal.Accumulator
 	records     journal.Replay
 	log         []journal.Record // what records was replayed from
 	tree        *merkle.Tree

@@ -11,9 +11,9 @@ import (
 
 // Validators is CometBFT's form of a genesis's validators.
 func Validators(g *directory.Genesis) *types.ValidatorSet {
-	vs := make([]*types.Validator, len(g.Validators))
-	for i, v := range g.Validators {
-		vs[i] = types.NewValidator(cmted25519.PubKey(v.Key), int64(v.Power))
+	var vs []*types.Validator
+	for _, v := range g.Directory.Voting() {
+		vs = append(vs, types.NewValidator(cmted25519.PubKey(v.Key), int64(v.Power)))
 	}
 	return types.NewValidatorSet(vs)
 }

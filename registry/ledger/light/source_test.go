@@ -39,9 +39,9 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func testGenesis() *directory.Genesis {
 	return &directory.Genesis{
 		ChainID: "light-test", Time: uint64(start.Unix()),
-		Validators: []directory.Validator{{Key: pub(validatorSeed), Power: 10}},
 		Directory: directory.Directory{
-			Parameters: directory.Parameters{Epoch: 10, MaxHeadAge: 60, Heartbeat: 6, Quota: 1000, PowBits: 8, RevokeDelay: 60},
+			Validators: []directory.Validator{{Key: pub(validatorSeed), Power: 10, Name: "Member"}},
+			Parameters: directory.Parameters{Epoch: 10, MaxHeadAge: 60, Heartbeat: 6, Quota: 1000, PowBits: 8, RevokeDelay: 60, TrustPeriod: 1 << 20},
 			Authorities: []directory.Authority{{
 				ID: directory.AuthorityID(pub(registrarSeed)), Key: pub(registrarSeed), URI: "https://example.org/r", Name: "R", Roles: directory.Registrar, Active: true,
 			}},

@@ -22,8 +22,8 @@ type update struct {
 	head     *directory.Head
 	dir      *directory.Directory
 	dirBytes []byte
-	logs     [journal.Epochs + 1]*journal.Accumulator
-	entries  [journal.Epochs + 1][][]byte // new ones
+	logs     [journal.Audits + 1]*journal.Accumulator
+	entries  [journal.Audits + 1][][]byte // new ones
 }
 
 // Sync takes the newest head and all that it signs, and adopts it as a whole

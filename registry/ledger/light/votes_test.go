@@ -27,11 +27,13 @@ const (
 // of its own.
 func consortium(powers ...uint64) (*directory.Genesis, directory.State) {
 	g := testGenesis()
-	g.Validators = nil
+	g.Directory.Validators = nil
 	for i, p := range powers {
-		g.Validators = append(g.Validators, directory.Validator{Key: pub(byte(10 + i)), Power: p})
+		g.Directory.Validators = append(g.Directory.Validators, directory.Validator{Key: pub(byte(10 + i)), Power: p, Name: "Member"})
 	}
-	sort.Slice(g.Validators, func(i, j int) bool { return bytes.Compare(g.Validators[i].Key, g.Validators[j].Key) < 0 })
+	sort.Slice(g.Directory.Validators, func(i, j int) bool {
+		return bytes.Compare(g.Directory.Validators[i].Key, g.Directory.Validators[j].Key) < 0
+	})
 	s := directory.State{Genesis: directory.GenesisHash(g)}
 	s.Epochs.Count = 1
 	return g, s

@@ -38,9 +38,9 @@ func startNode(t testing.TB) *ledger.Node {
 	}
 	if err := home.WriteGenesis(&directory.Genesis{
 		ChainID: "wire-test", Time: uint64(time.Now().Add(-time.Hour).Unix()),
-		Validators: []directory.Validator{{Key: validator, Power: 1}},
 		Directory: directory.Directory{
-			Parameters:  directory.Parameters{Epoch: 60, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 2, Quota: 100, PowBits: 8},
+			Validators:  []directory.Validator{{Key: validator, Power: 1, Name: "Member"}},
+			Parameters:  directory.Parameters{Epoch: 60, EveryBlock: true, MaxHeadAge: 60, Heartbeat: 2, Quota: 100, PowBits: 8, TrustPeriod: 1 << 20},
 			Authorities: []directory.Authority{registrar()},
 		},
 	}); err != nil {

@@ -75,7 +75,7 @@ func (s *Service) GetGenesis(context.Context, *zkconsentv1.GetGenesisRequest) (*
 func (s *Service) GetLog(ctx context.Context, r *zkconsentv1.GetLogRequest) (*zkconsentv1.GetLogResponse, error) {
 	kind, ok := kinds[r.Kind]
 	if !ok {
-		return nil, status.Error(codes.InvalidArgument, "kind: name RECORDS, WITHDRAWALS or EPOCHS")
+		return nil, status.Error(codes.InvalidArgument, "kind: name RECORDS, WITHDRAWALS, EPOCHS, SPENDS or AUDITS")
 	}
 	max := int(min(r.Max, MaxRange))
 	if max == 0 {
@@ -112,6 +112,8 @@ var kinds = map[zkconsentv1.GetLogRequest_Kind]journal.Kind{
 	zkconsentv1.GetLogRequest_RECORDS:     journal.Records,
 	zkconsentv1.GetLogRequest_WITHDRAWALS: journal.Withdrawals,
 	zkconsentv1.GetLogRequest_EPOCHS:      journal.Epochs,
+	zkconsentv1.GetLogRequest_SPENDS:      journal.Spends,
+	zkconsentv1.GetLogRequest_AUDITS:      journal.Audits,
 }
 
 // fault is the one table from errors of a node to codes of gRPC. Errors of

@@ -98,7 +98,7 @@ func TestResultIsTheSameInBothForms(t *testing.T) {
 
 func TestRefusesCalls(t *testing.T) {
 	s := wire.NewService(&canned{}, nil)
-	for _, kind := range []zkconsentv1.GetLogRequest_Kind{zkconsentv1.GetLogRequest_UNSPECIFIED, 4, -1} {
+	for _, kind := range []zkconsentv1.GetLogRequest_Kind{zkconsentv1.GetLogRequest_UNSPECIFIED, 6, -1} {
 		if _, err := s.GetLog(short(t), &zkconsentv1.GetLogRequest{Kind: kind}); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("kind %d: %v", kind, err)
 		}
