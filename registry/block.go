@@ -14,12 +14,23 @@ type Block struct {
 	Height uint64 // from 1, without gaps
 	Time   uint64 // unix seconds, never below the last block's
 	Txs    [][]byte
+
+	// Misbehaving are the addresses in consensus of validators of which the
+	// block holds evidence that they signed two blocks of one height.
+	Misbehaving [][20]byte
 }
 
 // Applied is what a block did.
 type Applied struct {
 	AppHash [sha256.Size]byte    // of the state after the block
 	Results []transaction.Result // of its transactions, in their order
+
+	// Validators are those whose power the block changed, ascending by key,
+	// each with its power afterwards: 0 for one that was removed.
+	Validators []directory.Validator
+
+	// Parameters are the ledger's after the block.
+	Parameters directory.Parameters
 }
 
 // Apply executes the next block and stages it: nothing is visible or durable
@@ -56,7 +67,11 @@ func (s *State) Apply(b Block) (*Applied, error) {
 
 func (st *staging) run(b Block) (*Applied, error) {
 	st.height, st.time = b.Height, b.Time
+	before := st.dir
 	if err := st.forget(); err != nil {
+		return nil, err
+	}
+	if err := st.punish(b.Misbehaving); err != nil {
 		return nil, err
 	}
 	out := &Applied{Results: make([]transaction.Result, len(b.Txs))}
@@ -80,6 +95,7 @@ func (st *staging) run(b Block) (*Applied, error) {
 		return nil, err
 	}
 	out.AppHash = st.appHash()
+	out.Validators, out.Parameters = changedPower(before, st.dir), st.dir.Parameters
 	return out, nil
 }
 

@@ -166,7 +166,16 @@ func (c *chain) stamped(k transaction.Kind, payload []byte) *transaction.Transac
 }
 
 func (c *chain) govern(a directory.Authority, by ...party) *transaction.Transaction {
-	t := c.tx(transaction.SetAuthority, transaction.AuthorityPayload(a))
+	return c.decree(transaction.SetAuthority, transaction.AuthorityPayload(a), by...)
+}
+
+// decree is a transaction that the parties, or else the first two stewards,
+// approve.
+func (c *chain) decree(k transaction.Kind, payload []byte, by ...party) *transaction.Transaction {
+	t := c.tx(k, payload)
+	if by == nil {
+		by = []party{steward1, steward2}
+	}
 	for _, s := range by {
 		if err := t.Approve(s.id, s.key); err != nil {
 			c.t.Fatal(err)
