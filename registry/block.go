@@ -68,14 +68,11 @@ func (s *State) Apply(b Block) (*Applied, error) {
 func (st *staging) run(b Block) (*Applied, error) {
 	st.height, st.time = b.Height, b.Time
 	before := st.dir
-	if err := st.forget(); err != nil {
-		return nil, err
-	}
 	if err := st.punish(b.Misbehaving); err != nil {
 		return nil, err
 	}
 	out := &Applied{Results: make([]transaction.Result, len(b.Txs))}
-	executed := false
+	executed := 0
 	for i, raw := range b.Txs {
 		r, err := st.execute(raw)
 		if err != nil {
@@ -83,11 +80,19 @@ func (st *staging) run(b Block) (*Applied, error) {
 		}
 		r.Height = b.Height
 		out.Results[i] = r
-		executed = executed || r.Code == transaction.Executed
+		if r.Code == transaction.Executed {
+			executed++
+		}
 	}
 	p := st.dir.Parameters
-	if b.Time >= st.lastClose+p.Epoch || p.EveryBlock && executed {
+	closes := b.Time >= st.lastClose+p.Epoch || p.EveryBlock && executed > 0
+	if closes {
 		if err := st.closeEpoch(); err != nil {
+			return nil, err
+		}
+	}
+	if closes || executed > 0 {
+		if err := st.forget(executed); err != nil {
 			return nil, err
 		}
 	}

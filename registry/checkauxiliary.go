@@ -7,10 +7,10 @@ import (
 	"github.com/zkconsent/zkconsent/internal/field"
 )
 
-// auxiliary checks what no log holds: by its checksum, and the commit quotas
+// auxiliary checks what no log holds: by its set hash, and the commit quotas
 // of this epoch by the log besides.
 func (c *checker) auxiliary() error {
-	var sum checksum
+	var sum setHash
 	for _, prefix := range []byte{keyQuota, keyExecuted} {
 		it, err := c.r.NewIter(&pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}})
 		if err != nil {
@@ -18,14 +18,14 @@ func (c *checker) auxiliary() error {
 		}
 		for it.First(); it.Valid(); it.Next() {
 			c.seen++
-			sum.toggle(it.Key(), it.Value())
+			sum.add(it.Key(), it.Value())
 		}
 		if err := it.Close(); err != nil {
 			return damaged(stageOf(prefix), "%v", err)
 		}
 	}
 	if sum != c.f.aux {
-		return damaged("quotas and replay set", "their checksum is not the state's")
+		return damaged("quotas and replay set", "their hash is not the state's")
 	}
 	for id, n := range c.used {
 		v, err := get(c.r, quotaKey(quotaCommits, id))
