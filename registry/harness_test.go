@@ -230,6 +230,19 @@ func (c *chain) credential(by party, ns ...uint64) *transaction.Transaction {
 	return c.signed(by, transaction.CommitCredentials, transaction.SealedPayload(sealed(ns...)))
 }
 
+// spending is a payload that spends numbered nullifiers in a scope.
+func spending(in directory.Scope, ns ...uint64) []byte {
+	var out []transaction.Spending
+	for _, n := range ns {
+		out = append(out, transaction.Spending{Scope: directory.ScopeID(in.Name), Nullifier: nullifier(n), Digest: [32]byte{byte(n)}})
+	}
+	return transaction.SpendPayload(out)
+}
+
+func nullifier(n uint64) fr.Element {
+	return field.Of("test-nullifier", binary.BigEndian.AppendUint64(nil, n))
+}
+
 func wantItems(t testing.TB, what string, r transaction.Result, want ...transaction.ItemCode) {
 	t.Helper()
 	if r.Code != transaction.Executed {
