@@ -132,6 +132,8 @@ var decoders = map[string]map[string]string{
 	},
 	"registry/journal": {
 		"DecodeAudit":      "FuzzDecodeAudit",
+		"DecodeAnchor":     "FuzzDecodeAnchor",
+		"DecodeChanges":    "FuzzDecodeChanges",
 		"DecodeRecord":     "FuzzDecodeRecord",
 		"DecodeSpend":      "FuzzDecodeSpend",
 		"DecodeWithdrawal": "FuzzDecodeWithdrawal",
