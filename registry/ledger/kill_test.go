@@ -40,6 +40,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(3)
 	}
+	if home := os.Getenv(serveHome); home != "" {
+		if err := serveOnce(ledger.Home(home)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
