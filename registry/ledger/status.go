@@ -2,9 +2,11 @@ package ledger
 
 import (
 	stded25519 "crypto/ed25519"
+	"errors"
 
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry"
 )
 
 // A Status is what a node's operator wants to see. It is the node's own word;
@@ -28,15 +30,18 @@ type Connection struct {
 
 // Status returns the node's.
 func (n *Node) Status() (*Status, error) {
+	s := &Status{Time: n.genesis.Time, Directory: &n.genesis.Directory}
 	v, err := n.state.View()
-	if err != nil {
+	switch {
+	case errors.Is(err, registry.ErrNoGenesis): // before the first block
+	case err != nil:
 		return nil, err
+	default:
+		s.Height, s.Time, s.Epoch = v.Height, v.Time, v.State.Epoch
+		if s.Directory, err = directory.DecodeDirectory(v.Directory); err != nil {
+			return nil, err
+		}
 	}
-	d, err := directory.DecodeDirectory(v.Directory)
-	if err != nil {
-		return nil, err
-	}
-	s := &Status{Height: v.Height, Time: v.Time, Epoch: v.State.Epoch, Directory: d}
 	err = n.use(func() error {
 		s.CatchingUp = n.comet.ConsensusReactor().WaitSync()
 		if pub, err := n.comet.PrivValidator().GetPubKey(); err == nil {
