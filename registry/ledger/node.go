@@ -161,9 +161,10 @@ func (n *Node) Stop() error {
 		close(n.stopped)
 		n.life.Lock()
 		defer n.life.Unlock()
+		connected := n.comet.Switch().Peers().Size() > 0
 		err := n.comet.Stop()
 		n.comet.Wait()
-		if len(n.genesis.Directory.Validators) > 1 {
+		if connected || len(n.genesis.Directory.Validators) > 1 {
 			time.Sleep(peerLinger)
 		}
 		n.stopErr = errors.Join(err, n.stores.close(), n.state.Close())
