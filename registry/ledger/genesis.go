@@ -28,6 +28,7 @@ func genesisDoc(g *directory.Genesis) (*types.GenesisDoc, error) {
 	params := types.DefaultConsensusParams()
 	params.Block.MaxBytes = maxBlockBytes
 	params.Version.App = appVersion
+	params.Evidence = evidenceParams(g.Directory.Parameters)
 	doc := &types.GenesisDoc{
 		GenesisTime:     time.Unix(int64(g.Time), 0).UTC(),
 		ChainID:         g.ChainID,
@@ -43,4 +44,12 @@ func genesisDoc(g *directory.Genesis) (*types.GenesisDoc, error) {
 		return nil, fmt.Errorf("ledger: genesis: %w", err)
 	}
 	return doc, nil
+}
+
+// evidenceParams let a validator be convicted of signing twice for as long as a
+// light client may believe what it signed. Beyond that, nobody would.
+func evidenceParams(p directory.Parameters) types.EvidenceParams {
+	e := types.DefaultEvidenceParams()
+	e.MaxAgeDuration = max(e.MaxAgeDuration, time.Duration(p.TrustPeriod)*time.Second)
+	return e
 }
