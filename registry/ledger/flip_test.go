@@ -175,9 +175,9 @@ func TestFault_FlippedBits(t *testing.T) {
 
 // sample chooses bits of a file: at full length all of a small one.
 func sample(rnd *rand.Rand, n int, few bool) []int {
-	most := faulttest.Rounds(4, 12, 400)
+	most := faulttest.Rounds(2, 12, 400)
 	if few {
-		most = faulttest.Rounds(2, 4, 24)
+		most = faulttest.Rounds(1, 4, 24)
 	} else if n <= faulttest.Rounds(0, 0, 8*256) {
 		most = n
 	}
