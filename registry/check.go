@@ -54,6 +54,7 @@ type checker struct {
 	seen     uint64 // keys that a rule has accounted for
 
 	records journal.Replay
+	logs    logs     // as far as they were read
 	leaved  []uint64 // leaves at the close of each epoch
 	tree    layers
 	live    map[fr.Element]uint64 // leaves of each authority at the newest epoch

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/cometbft/cometbft/p2p"
 	"github.com/zkconsent/zkconsent/internal/durable"
 	"github.com/zkconsent/zkconsent/registry/ledger/member"
 )
@@ -25,7 +24,7 @@ func (h Home) ValidatorKey() (stded25519.PublicKey, error) {
 
 // NodeID returns the id under which other nodes know this one.
 func (h Home) NodeID() (member.NodeID, error) {
-	k, err := p2p.LoadNodeKey(h.nodeKeyFile())
+	k, err := h.nodeKey()
 	if err != nil {
 		return member.NodeID{}, fmt.Errorf("ledger: node key: %w", err)
 	}
