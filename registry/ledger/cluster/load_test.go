@@ -56,13 +56,13 @@ func (a *tally) silence() time.Duration {
 	return gap
 }
 
-// load lets a writer for each member write until stop is called, which returns
-// when the last has ended.
+// load lets three writers for each member write until stop is called, which
+// returns when the last has ended.
 func (c *cluster) load(a *tally) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	for i := range c.members {
-		w := &writer{c: c, done: a, at: i, next: uint64(i+1) << 32}
+	for i := range 3 * len(c.members) {
+		w := &writer{c: c, done: a, at: i % len(c.members), next: uint64(i+1) << 32}
 		all.Go(func() {
 			for ctx.Err() == nil {
 				if err := w.batch(ctx); err != nil && ctx.Err() == nil {
@@ -123,7 +123,7 @@ func (w *writer) transaction(k transaction.Kind, nonce uint64, payload []byte) *
 // that says that they were executed before has them on disk as well.
 func (w *writer) send(ctx context.Context, t *transaction.Transaction, done func()) error {
 	for {
-		r, err := submit(ctx, w.c, w.at, t)
+		r, err := w.c.submit(ctx, w.at, t)
 		switch {
 		case err == nil && r.Code == transaction.Executed:
 			for i, c := range r.Items {
@@ -152,7 +152,7 @@ func (w *writer) send(ctx context.Context, t *transaction.Transaction, done func
 }
 
 // submit sends a transaction to a member, for as long as a client waits.
-func submit(ctx context.Context, c *cluster, to int, t *transaction.Transaction) (*transaction.Result, error) {
+func (c *cluster) submit(ctx context.Context, to int, t *transaction.Transaction) (*transaction.Result, error) {
 	l, err := light.Open(light.Config{Genesis: c.genesis, Source: c.members[to]})
 	if err != nil {
 		return nil, err
