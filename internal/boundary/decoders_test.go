@@ -146,6 +146,12 @@ var decoders = map[string]map[string]string{
 		"VerifyHead":  "FuzzVerifyHead",
 		"readEntries": "FuzzReadEntries",
 	},
+	"registry/ledger/member": {
+		"Decode":      "FuzzDecode",
+		"ParseNodeID": "FuzzParsePeers",
+		"ParsePeer":   "FuzzParsePeers",
+		"ParsePeers":  "FuzzParsePeers",
+	},
 	"registry/transaction": {
 		"Decode":            "FuzzDecode",
 		"DecodeAnchors":     "FuzzDecodePayload",

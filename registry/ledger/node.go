@@ -11,7 +11,6 @@ import (
 
 	"github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/node"
-	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/proxy"
 	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -59,13 +58,9 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	pv, err := home.validator()
+	pv, nodeKey, err := home.keys()
 	if err != nil {
 		return nil, err
-	}
-	nodeKey, err := p2p.LoadNodeKey(home.nodeKeyFile())
-	if err != nil {
-		return nil, fmt.Errorf("ledger: node key: %w", err)
 	}
 	state, err := registry.Open(home.StateDir(), &registry.Options{Logger: o.Logger})
 	if err != nil {
@@ -83,6 +78,10 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 		}
 		n.board.publish(v)
 	} else if !errors.Is(err, registry.ErrNoGenesis) {
+		return nil, err
+	}
+	// The state's lock is held: no other node writes what is read here.
+	if _, err := home.journals(); err != nil {
 		return nil, err
 	}
 	c := configOf(home, g, o)
@@ -162,9 +161,10 @@ func (n *Node) Stop() error {
 		close(n.stopped)
 		n.life.Lock()
 		defer n.life.Unlock()
+		connected := n.comet.Switch().Peers().Size() > 0
 		err := n.comet.Stop()
 		n.comet.Wait()
-		if len(n.genesis.Directory.Validators) > 1 {
+		if connected || len(n.genesis.Directory.Validators) > 1 {
 			time.Sleep(peerLinger)
 		}
 		n.stopErr = errors.Join(err, n.stores.close(), n.state.Close())
