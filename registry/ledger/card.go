@@ -16,7 +16,7 @@ import (
 // ValidatorKey returns the public part of the validator's key. The error is
 // fs.ErrNotExist where the home has none; see [Home.Create].
 func (h Home) ValidatorKey() (stded25519.PublicKey, error) {
-	pv, err := h.validator()
+	pv, _, err := h.keys()
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (h Home) NodeID() (member.NodeID, error) {
 // Card completes and signs a card with this home's keys; authority is the
 // steward's key, nil for a member that is none. Both keys stay where they are.
 func (h Home) Card(c *member.Card, authority stded25519.PrivateKey) error {
-	pv, err := h.validator()
+	pv, _, err := h.keys()
 	if err != nil {
 		return err
 	}
