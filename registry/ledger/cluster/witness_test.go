@@ -50,14 +50,11 @@ func (w *witness) follow(ctx context.Context, i int, l *light.Client) {
 		if h, none := l.Head(); none == nil {
 			w.see(i, h)
 		}
-		switch {
-		case err == nil:
-			continue
-		case errors.As(err, new(*light.LieError)) && !errors.Is(err, light.StaleHead):
+		if errors.As(err, new(*light.LieError)) && !errors.Is(err, light.StaleHead) {
 			w.fault("member %d: %v", i+1, err)
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 
