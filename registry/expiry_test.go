@@ -22,7 +22,7 @@ func TestGovernanceMayTakeDays(t *testing.T) {
 		c := newChain(t)
 		a, _ := c.directory().Authority(hospital.id)
 		a.Sequence++
-		p := c.govern(a)
+		p := c.tx(transaction.SetAuthority, transaction.AuthorityPayload(a))
 		p.Expiry = c.height + 1 + x.ahead
 		for _, s := range []party{steward1, steward2} {
 			if err := p.Approve(s.id, s.key); err != nil {
@@ -41,7 +41,7 @@ func TestAttack_HeldBackDecision(t *testing.T) {
 	a.Sequence++
 	decide := func(name string, by ...party) *transaction.Transaction {
 		a.Name = name
-		p := c.govern(a)
+		p := c.tx(transaction.SetAuthority, transaction.AuthorityPayload(a))
 		p.Expiry = c.height + transaction.MaxAheadGoverned/2
 		for _, s := range by {
 			if err := p.Approve(s.id, s.key); err != nil {

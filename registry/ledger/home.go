@@ -48,7 +48,7 @@ func (h Home) Create() (stded25519.PublicKey, error) {
 			return nil, err
 		}
 	}
-	pv, _, err := h.keys()
+	pv, err := h.validator()
 	if err != nil {
 		return nil, err
 	}
