@@ -2,11 +2,15 @@ package cluster_test
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
 	dbm "github.com/cometbft/cometbft-db"
+	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/store"
 	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -22,6 +26,54 @@ func TestFault_ValidatorVotesTwice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a minute")
 	}
+	convict(t, "a validator's key votes twice on purpose", func(c *cluster, culprit int) (rounds func() int, end func()) {
+		f := newTwoFaced(t, c, culprit, c.others(culprit)...)
+		return f.rounds, f.close
+	})
+}
+
+// TestFault_ValidatorRunsTwice copies a validator's key to a second member's
+// home without what it signed last, as a careless operator might who wants a
+// spare. Both follow all rules; as soon as both propose, there are two votes.
+func TestFault_ValidatorRunsTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a minute")
+	}
+	convict(t, "a validator's key runs in two processes", func(c *cluster, culprit int) (rounds func() int, end func()) {
+		m := c.copyOf(culprit)
+		m.start()
+		return func() int { return 1 }, func() { m.end(syscall.SIGKILL) }
+	})
+}
+
+// copyOf makes a home with a member's validator key and a node key of its own.
+func (c *cluster) copyOf(i int) *member {
+	c.t.Helper()
+	m, original := newMember(c.t, "second machine"), c.members[i]
+	file := filepath.Join("config", "priv_validator_key.json")
+	b, err := os.ReadFile(filepath.Join(string(original.home), file))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(string(m.home), file), b, 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := m.home.WriteGenesis(c.genesis); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, k := range c.others(i) {
+		m.peers = append(m.peers, fmt.Sprintf("%s@%s", c.members[k].id, c.members[k].where()))
+	}
+	c.t.Cleanup(func() {
+		if m.cmd != nil && !m.ended() {
+			m.end(syscall.SIGKILL)
+		}
+	})
+	return m
+}
+
+func convict(t *testing.T, fault string, begin func(c *cluster, culprit int) (rounds func() int, end func())) {
+	t.Helper()
 	const culprit = 3
 	c := newCluster(t, 4)
 	a := newTally()
@@ -29,15 +81,15 @@ func TestFault_ValidatorVotesTwice(t *testing.T) {
 	defer stop()
 	c.advance(2, keepsOn, c.all()...)
 	began := time.Now()
-	f := newTwoFaced(t, c, culprit, c.others(culprit)...)
+	rounds, end := begin(c, culprit)
 	for c.validator(t, 0, culprit).Power > 0 {
-		if time.Since(began) > keepsOn {
-			t.Fatalf("voted twice in %d rounds, and still has its power", f.rounds())
+		if time.Since(began) > catchUp {
+			t.Fatal("nobody has evidence of it")
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	took := time.Since(began)
-	f.close()
+	end()
 	before := a.count()
 	c.advance(4, catchUp, c.all()...)
 	if a.count() == before {
@@ -51,12 +103,12 @@ func TestFault_ValidatorVotesTwice(t *testing.T) {
 	stop()
 	found := c.audit(a)
 	evidence := 0
-	for _, i := range c.others(culprit) {
-		evidence = c.convicted(t, i, f.address)
+	for i := range c.members {
+		evidence = c.convicted(t, i, cmted25519.PubKey(c.members[culprit].key).Address())
 	}
-	faulttest.Row(t, "a validator's key votes twice, from a second machine", f.rounds(), faulttest.Count{Outcome: "blocks with evidence", N: evidence},
-		faulttest.Count{Outcome: "power left", N: 0}, faulttest.Count{Outcome: "s until it was gone", N: seconds(took)},
-		faulttest.Count{Outcome: "acknowledged", N: a.count()}, faulttest.Count{Outcome: "lost", N: found.lost}, faulttest.Count{Outcome: "forks", N: found.forks})
+	faulttest.Row(t, fault, rounds(), faulttest.Count{Outcome: "pieces of evidence in blocks", N: evidence}, faulttest.Count{Outcome: "power left", N: 0},
+		faulttest.Count{Outcome: "s until it was gone", N: seconds(took)}, faulttest.Count{Outcome: "acknowledged", N: a.count()},
+		faulttest.Count{Outcome: "lost", N: found.lost}, faulttest.Count{Outcome: "forks", N: found.forks})
 }
 
 // validator is a member's record in the directory of another one's verified head.
