@@ -20,7 +20,9 @@ type application struct {
 	genesis []byte
 	board   *board
 	onBlock func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
-	pending *pendingBlock                                      // between FinalizeBlock and Commit
+	linked  func(height uint64) error                          // called before a block is shown to readers
+	retain  retention
+	pending *pendingBlock // between FinalizeBlock and Commit
 }
 
 type pendingBlock struct {
@@ -103,6 +105,9 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 	}
 	p := a.pending
 	a.pending = nil
+	if err := a.linked(p.height); err != nil {
+		return nil, a.board.fail(err)
+	}
 	if err := a.publish(); err != nil {
 		return nil, err
 	}
@@ -111,7 +116,7 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 	}
 	a.board.expire(p.height + 1)
 	a.onBlock(p.time, p.heartbeat)
-	return &abci.ResponseCommit{}, nil
+	return &abci.ResponseCommit{RetainHeight: int64(a.retain.from(p.height))}, nil
 }
 
 // publish shows the newest committed state to readers.
