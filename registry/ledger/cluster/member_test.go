@@ -180,6 +180,10 @@ func (m *member) Log(ctx context.Context, k journal.Kind, from uint64, max int) 
 	return m.wire().Log(ctx, k, from, max)
 }
 
+func (m *member) Trail(ctx context.Context, above uint64) ([][]byte, error) {
+	return m.wire().Trail(ctx, above)
+}
+
 // freePort asks the system for a port that nobody has.
 func freePort(t *testing.T) string {
 	t.Helper()
