@@ -22,7 +22,9 @@ type application struct {
 	genesis []byte
 	board   *board
 	onBlock func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
-	pending *pendingBlock                                      // between FinalizeBlock and Commit
+	linked  func(height uint64) error                          // called before a block is shown to readers
+	retain  retention
+	pending *pendingBlock // between FinalizeBlock and Commit
 }
 
 type pendingBlock struct {
@@ -91,7 +93,7 @@ func (a *application) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBl
 	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, heartbeat: heartbeat, txs: r.Txs, results: out.Results}
 	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:], ValidatorUpdates: powerUpdates(out.Validators)}
 	if out.Revised {
-		params := types.ConsensusParams{Evidence: evidenceParams(out.Parameters)}
+		params := types.ConsensusParams{Evidence: evidenceAge(out.Parameters)}
 		res.ConsensusParamUpdates = &cmtproto.ConsensusParams{Evidence: params.ToProto().Evidence}
 	}
 	for _, t := range out.Results {
@@ -109,6 +111,9 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 	}
 	p := a.pending
 	a.pending = nil
+	if err := a.linked(p.height); err != nil {
+		return nil, a.board.fail(err)
+	}
 	if err := a.publish(); err != nil {
 		return nil, err
 	}
@@ -117,7 +122,7 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 	}
 	a.board.expire(p.height + 1)
 	a.onBlock(p.time, p.heartbeat)
-	return &abci.ResponseCommit{}, nil
+	return &abci.ResponseCommit{RetainHeight: int64(a.retain.from(p.height))}, nil
 }
 
 // publish shows the newest committed state to readers.

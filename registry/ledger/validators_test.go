@@ -186,8 +186,7 @@ func TestEvidenceIsTakenAsLongAsHeadsAreBelieved(t *testing.T) {
 		t.Errorf("%v, want the trust period", got)
 	}
 	p := n.genesis.Directory.Parameters
-	// Two days at least: by then the members have seen it themselves.
-	for i, c := range []struct{ trust, want time.Duration }{{300 * time.Hour, 300 * time.Hour}, {time.Hour, 48 * time.Hour}} {
+	for i, c := range []struct{ trust, want time.Duration }{{300 * time.Hour, 300 * time.Hour}, {1000 * time.Hour, longestEvidence}} {
 		p.TrustPeriod = uint64(c.trust / time.Second)
 		h := n.mustSubmit(t, decree(t, n, transaction.SetParameters, p.Encode(uint64(i+1)))).Height
 		n.header(t, h+1)
