@@ -56,7 +56,7 @@ func TestFault_PowerCut(t *testing.T) {
 			cuts++
 		}
 	}
-	faulttest.Row(t, "store: power cut at random, some of it synced", cuts, faulttest.Count{Outcome: "recovered", N: cuts}, faulttest.Count{Outcome: "lost blocks", N: 0})
+	faulttest.Row(t, "store: power cut, a random part of the unsynced kept", cuts, faulttest.Count{Outcome: "recovered", N: cuts}, faulttest.Count{Outcome: "lost blocks", N: 0})
 }
 
 func recovered(fs *vfs.MemFS, at uint64, hashes map[uint64][32]byte) error {
