@@ -76,9 +76,9 @@ var fileKinds = []fileKind{
 const sameValue = "the file says the same: names and hexadecimal digits in either case, zeros, and bits that base64 leaves unused"
 
 // trailer tells whether the bit is behind the last entry of the newest log, or
-// in an older one. What is damaged before it the store takes for the work of a
-// crash: the state is an older one, which Check reports as so many blocks
-// behind, and the start executes them again.
+// in an older one. What is damaged in the last 32 KiB before it the store takes
+// for the work of a crash: the state is an older one, which Check reports as so
+// many blocks behind, and the start executes them again.
 func trailer(f flaw) bool {
 	logs, _ := filepath.Glob(filepath.Join(string(f.home), "state", "*.log"))
 	return filepath.Base(slices.Max(logs)) != filepath.Base(f.name) || f.bit/8 >= len(f.whole)-11
