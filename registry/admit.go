@@ -46,8 +46,8 @@ func (f *frame) admit(raw []byte, height uint64, seen func(key []byte) (bool, er
 		return nil, refuse(transaction.OtherLedger, "it names genesis %x", t.Genesis[:8]), nil
 	case t.Expiry < height:
 		return nil, refuse(transaction.Expired, "last height %d, this is %d", t.Expiry, height), nil
-	case t.Expiry-height > transaction.MaxAhead:
-		return nil, refuse(transaction.TooFarAhead, "last height %d, this is %d, at most %d ahead", t.Expiry, height, transaction.MaxAhead), nil
+	case t.Expiry-height > t.Kind.MaxAhead():
+		return nil, refuse(transaction.TooFarAhead, "last height %d, this is %d, at most %d ahead", t.Expiry, height, t.Kind.MaxAhead()), nil
 	}
 	a := &admitted{Transaction: t, digest: t.Digest()}
 	if known, err := seen(executedKey(t.Expiry, a.digest)); err != nil {

@@ -14,8 +14,9 @@ type Progress func(stage string, done, total uint64)
 // Check reads the whole committed state and derives it anew from the logs up:
 // their roots, every leaf from its commitment, the tree and each of its nodes,
 // the root of every epoch, the indexes, what the directory keeps of its genesis,
-// its counts and distrusts, quotas and replay set. It returns a [DamageError] for the first thing that does not
-// follow, and the number of the block that it checked.
+// its counts and distrusts, quotas and replay set. It returns a [DamageError]
+// for the first thing that does not follow, and the number of the block that it
+// checked.
 //
 // What Check cannot know is whether the newest block on disk is the newest one
 // that was acknowledged: a disk that forgot its last writes holds an older and
@@ -54,6 +55,7 @@ type checker struct {
 	seen     uint64 // keys that a rule has accounted for
 
 	records journal.Replay
+	logs    logs     // as far as they were read
 	leaved  []uint64 // leaves at the close of each epoch
 	tree    layers
 	live    map[fr.Element]uint64 // leaves of each authority at the newest epoch

@@ -60,8 +60,8 @@ func TestCheckFindsDamageThatChecksumsMiss(t *testing.T) {
 	}
 	it.Close()
 	db.Close()
-	if len(first) != 17 {
-		t.Fatalf("%d kinds of entries, the test wants one of each of 17", len(first))
+	if len(first) != 19 {
+		t.Fatalf("%d kinds of entries, the test wants one of each of 19", len(first))
 	}
 	for prefix, e := range first {
 		for what, change := range map[string]func(db *pebble.DB) error{

@@ -68,7 +68,7 @@ func (e envelope) refusals(c *chain) map[transaction.Code][]*transaction.Transac
 		},
 		transaction.OtherLedger: {e.seal(c, func(x *transaction.Transaction) { x.Genesis[31] ^= 1 })},
 		transaction.Expired:     {e.seal(c, func(x *transaction.Transaction) { x.Expiry = c.height })},
-		transaction.TooFarAhead: {e.seal(c, func(x *transaction.Transaction) { x.Expiry = c.height + 100 + transaction.MaxAhead })}, // a block for each case goes by
+		transaction.TooFarAhead: {e.seal(c, func(x *transaction.Transaction) { x.Expiry = c.height + 100 + e.kind.MaxAhead() })}, // a block for each case goes by
 	}
 	flipped := e.seal(c, nil)
 	flipped.Signature[len(flipped.Signature)-1] ^= 1

@@ -11,7 +11,6 @@ import (
 
 	"github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/node"
-	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/proxy"
 	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
@@ -71,9 +70,9 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	nodeKey, err := p2p.LoadNodeKey(home.nodeKeyFile())
+	nodeKey, err := home.nodeKey()
 	if err != nil {
-		return nil, fmt.Errorf("ledger: node key: %w", err)
+		return nil, err
 	}
 	kept, err := openTrail(home, g)
 	if err != nil {
@@ -95,6 +94,10 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 		}
 		n.board.publish(v)
 	} else if !errors.Is(err, registry.ErrNoGenesis) {
+		return nil, err
+	}
+	// The state's lock is held: no other node writes what is read here.
+	if _, err := home.journals(); err != nil {
 		return nil, err
 	}
 	c := configOf(home, g, o)
@@ -188,9 +191,10 @@ func (n *Node) Stop() error {
 		close(n.stopped)
 		n.life.Lock()
 		defer n.life.Unlock()
+		connected := n.comet.Switch().Peers().Size() > 0
 		err := n.comet.Stop()
 		n.comet.Wait()
-		if len(n.genesis.Directory.Validators) > 1 {
+		if connected || len(n.genesis.Directory.Validators) > 1 {
 			time.Sleep(peerLinger)
 		}
 		n.stopErr = errors.Join(err, n.stores.close(), n.state.Close())
