@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
@@ -122,8 +123,15 @@ func TestOldBlocksGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if r, err := Check(context.Background(), home, nil); err != nil || r.Base == 1 || r.Base != uint64(n.chain.blocks.Base()) {
+		t.Errorf("a pruned home: %+v, %v", r, err)
+	}
 	refused := func(what string) {
 		t.Helper()
+		var damage *registry.DamageError
+		if _, err := Check(context.Background(), home, nil); !errors.As(err, &damage) || damage.Where != "trail" {
+			t.Errorf("%s: the check says %v", what, err)
+		}
 		if m, err := Start(context.Background(), home, o); !errors.Is(err, ErrTrail) {
 			if err == nil {
 				m.Stop()
@@ -200,7 +208,11 @@ func TestTrailFileEveryByte(t *testing.T) {
 	n.mustSubmit(t, decree(t, n, transaction.SetValidator, x.Encode()))
 	n.makeBlocks(t, 8)
 	n.Stop()
-	if err := home.CheckTrail(); err != nil {
+	check := func() error {
+		_, err := openTrail(home, n.genesis)
+		return err
+	}
+	if err := check(); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(home.TrailFile())
@@ -212,7 +224,7 @@ func TestTrailFileEveryByte(t *testing.T) {
 		if err := os.WriteFile(home.TrailFile(), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := home.CheckTrail(); !errors.Is(err, ErrTrail) {
+		if err := check(); !errors.Is(err, ErrTrail) {
 			t.Errorf("byte %d: %v", i, err)
 		}
 		b[i] ^= 1 << (i % 8)

@@ -57,8 +57,8 @@ func setPower(t testing.TB, c *light.Client, v *directory.Validator, power uint6
 	}
 }
 
-// secret reads the key with which a home signs, as a thief would.
-func secret(t testing.TB, home ledger.Home) ed25519.PrivateKey {
+// stolenKey reads the key with which a home signs, as a thief would.
+func stolenKey(t testing.TB, home ledger.Home) ed25519.PrivateKey {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(string(home), "config", "priv_validator_key.json"))
 	if err != nil {
@@ -198,7 +198,7 @@ func TestAttack_EveryFounderLeft(t *testing.T) {
 	}
 	var stolen []ed25519.PrivateKey
 	for _, home := range homes[:4] {
-		stolen = append(stolen, secret(t, home))
+		stolen = append(stolen, stolenKey(t, home))
 	}
 	forged := shownHead{fifth, forge(t, newest, g.ChainID, stolen)}
 	if _, err := light.VerifyHead(g, forged.head); err != nil {
