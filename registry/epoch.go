@@ -88,24 +88,18 @@ func bucketsOf(leaves []merkle.Leaf) []uint64 {
 // its commit in the log, so the last value of an index is the final one.
 func (st *staging) pending() (leaves []merkle.Leaf, live map[fr.Element]int64, err error) {
 	live = map[fr.Element]int64{}
-	for n := st.closed; n < st.logs[journal.Records].Count(); n++ {
-		r, err := st.record(n)
-		if err != nil {
-			return nil, nil, err
-		}
+	err = st.since(st.closed, func(r journal.Record) error {
 		if !r.Revoked {
 			leaves = append(leaves, merkle.Leaf{Index: r.Index, Value: r.Leaf})
 			live[r.Authority]++
-			continue
+			return nil
 		}
 		p, err := st.placed(r.Index)
-		if err != nil {
-			return nil, nil, err
-		}
 		leaves = append(leaves, merkle.Leaf{Index: r.Index})
 		live[p.Authority]--
-	}
-	return leaves, live, nil
+		return err
+	})
+	return leaves, live, err
 }
 
 // countLive writes the counts into the directory. Each authority is changed on

@@ -74,6 +74,42 @@ func (st *staging) record(at uint64) (journal.Record, error) {
 	return r, nil
 }
 
+// since visits the entries of the record log from a position on, this block's
+// included, in their order.
+func (st *staging) since(from uint64, visit func(journal.Record) error) error {
+	it, err := st.db.NewIter(&pebble.IterOptions{LowerBound: logKey(journal.Records, from), UpperBound: logKey(journal.Records, st.fresh.from)})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	at := from
+	entry := func(b []byte) error {
+		r, err := journal.DecodeRecord(b)
+		if err != nil {
+			return damaged("record log", "entry %d: %v", at, err)
+		}
+		at++
+		return visit(r)
+	}
+	for it.First(); it.Valid(); it.Next() {
+		if err := entry(it.Value()); err != nil {
+			return err
+		}
+	}
+	if err := it.Error(); err != nil {
+		return err
+	}
+	if at != st.fresh.from {
+		return damaged("record log", "it ends at entry %d, where %d belong", at, st.fresh.from)
+	}
+	for _, b := range st.fresh.records {
+		if err := entry(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // setPlaced writes what can change of a record: whether it is revoked.
 func (st *staging) setPlaced(index uint64, p journal.Placed) error {
 	was, err := st.place(index)
