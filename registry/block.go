@@ -55,10 +55,10 @@ func (s *State) Apply(b Block) (*Applied, error) {
 		return nil, fmt.Errorf("%w: %d after %d", ErrTime, b.Time, cur.time)
 	}
 	s.dropStaged()
-	st := &staging{frame: cur.clone(), batch: s.db.NewIndexedBatch()}
+	st := newStaging(s.db, cur.clone())
 	out, err := st.run(b)
 	if err != nil {
-		st.batch.Close()
+		st.close()
 		return nil, fmt.Errorf("registry: block %d: %w", b.Height, err)
 	}
 	s.staged = st
@@ -117,25 +117,29 @@ func (s *State) Commit() error {
 		return ErrNotStaged
 	}
 	s.staged = nil
-	if err := s.write(st.batch); err != nil {
+	if err := s.write(st); err != nil {
 		return fmt.Errorf("registry: block %d: %w", st.height, err)
 	}
 	s.mu.Lock()
 	s.cur = st.frame
 	s.mu.Unlock()
-	return st.batch.Close()
+	return st.close()
 }
 
-// write makes a batch durable. Where it fails, whether the batch reached the
+// write makes a block durable. Where it fails, whether the block reached the
 // disk is unknown until the store is read again, and nothing is written before.
 // The store panics when it cannot write its log.
-func (s *State) write(b *pebble.Batch) (err error) {
+func (s *State) write(st *staging) (err error) {
 	s.broken = true
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", ErrBroken, r)
 		}
 	}()
+	b, err := st.finish()
+	if err != nil {
+		return err
+	}
 	if err := b.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
@@ -145,7 +149,7 @@ func (s *State) write(b *pebble.Batch) (err error) {
 
 func (s *State) dropStaged() {
 	if s.staged != nil {
-		s.staged.batch.Close()
+		s.staged.close()
 		s.staged = nil
 	}
 }

@@ -112,12 +112,3 @@ func (c *checker) locks() error {
 		return elementKey(keyLock, c.records.Placed[at].Authority, c.records.Placed[at].Lock)
 	})
 }
-
-func (c *checker) leaves() error {
-	return c.scan(keyLeaf, c.f.next, func(n uint64, key, value []byte) error {
-		if !bytes.Equal(key, number(n)) || !bytes.Equal(value, encodePlaced(c.records.Placed[n])) {
-			return damaged("leaf index", "record %d is not the log's", n)
-		}
-		return nil
-	})
-}

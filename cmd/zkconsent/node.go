@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -131,6 +133,10 @@ func (x *service) network(p2p string, more []string) error {
 func (a *app) serveNode(ctx context.Context, x service) (err error) {
 	if _, err := os.Stat(x.home.GenesisFile()); err != nil {
 		return fmt.Errorf("%w; no ledger was made here: zkconsent node init makes one, zkconsent node join takes another's", err)
+	}
+	// What an earlier process said about itself does not hold for this one.
+	if err := os.Remove(filepath.Join(string(x.home), statusFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	n, err := ledger.Start(ctx, x.home, &x.options)
 	if errors.Is(err, syscall.EAGAIN) {

@@ -127,8 +127,9 @@ var decoders = map[string]map[string]string{
 		"readSections":      "FuzzRead",
 	},
 	"registry": {
-		"decodeMeta":   "FuzzDecodeMeta",
-		"decodePlaced": "FuzzDecodePlaced",
+		"decodeMeta":      "FuzzDecodeMeta",
+		"decodePlace":     "FuzzDecodePlace",
+		"siblings.decode": "FuzzDecodeSiblings",
 	},
 	"registry/journal": {
 		"DecodeAudit":      "FuzzDecodeAudit",
