@@ -24,6 +24,7 @@ type witness struct {
 
 	mu       sync.Mutex
 	newest   []uint64 // height that each member has shown
+	wiped    []bool   // members that begin anew, and show old heads until they have caught up
 	headers  map[uint64][]byte
 	compared int // heads that another member's was held against
 	forks    int
@@ -31,7 +32,7 @@ type witness struct {
 
 func newWitness(c *cluster) *witness {
 	ctx, end := context.WithCancel(context.Background())
-	w := &witness{t: c.t, end: end, newest: make([]uint64, len(c.members)), headers: map[uint64][]byte{}}
+	w := &witness{t: c.t, end: end, newest: make([]uint64, len(c.members)), wiped: make([]bool, len(c.members)), headers: map[uint64][]byte{}}
 	for i, m := range c.members {
 		l, err := light.Open(light.Config{Genesis: c.genesis, Source: m})
 		if err != nil {
@@ -50,7 +51,9 @@ func (w *witness) follow(ctx context.Context, i int, l *light.Client) {
 		if h, none := l.Head(); none == nil {
 			w.see(i, h)
 		}
-		if errors.As(err, new(*light.LieError)) && !errors.Is(err, light.StaleHead) {
+		switch {
+		case !errors.As(err, new(*light.LieError)), errors.Is(err, light.StaleHead), errors.Is(err, light.Backwards) && w.excused(i):
+		default:
 			w.fault("member %d: %v", i+1, err)
 			return
 		}
@@ -88,6 +91,19 @@ func (w *witness) fault(format string, args ...any) {
 	defer w.mu.Unlock()
 	w.forks++
 	w.t.Errorf(format, args...)
+}
+
+// excuse says that a member lost all that it had.
+func (w *witness) excuse(i int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wiped[i] = true
+}
+
+func (w *witness) excused(i int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wiped[i]
 }
 
 // rest ends the watch.
