@@ -130,6 +130,8 @@ var decoders = map[string]map[string]string{
 	},
 	"registry/ledger": {
 		"Home.validator": "- reads the validator's own secret files with CometBFT's decoder, which the node does before it listens",
+		"readJournal":    "FuzzReadJournal",
+		"readLog":        "FuzzReadLog",
 	},
 	"registry/ledger/light": {
 		"VerifyHead":  "FuzzVerifyHead",
