@@ -49,7 +49,7 @@ func (s *State) Check(ctx context.Context, progress Progress) (height uint64, er
 		progress = func(string, uint64, uint64) {}
 	}
 	c := &checker{ctx: ctx, r: snap, f: f, progress: progress, live: map[fr.Element]uint64{}, used: map[fr.Element]uint64{}}
-	return f.height, firstError(c.genesis, c.replay, c.withdrawals, c.commitments, c.locks, c.nodes, c.leaves, c.auxiliary, c.nothingElse, s.trouble.err)
+	return f.height, firstError(c.genesis, c.replay, c.withdrawals, c.leaves, c.commitments, c.locks, c.nodes, c.auxiliary, c.nothingElse, s.trouble.err)
 }
 
 type checker struct {
@@ -63,6 +63,7 @@ type checker struct {
 	tree    layers
 	live    map[fr.Element]uint64 // leaves of each authority at the newest epoch
 	used    map[fr.Element]uint64 // commits of each authority since then
+	cms     []fr.Element          // commitments by index
 }
 
 // scan walks the keys of one prefix in order and counts them as accounted for.
@@ -239,17 +240,32 @@ func position(value []byte, n int) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
-// commitments derives each leaf from its authority, commitment and lock.
+// leaves holds the record of each index against the log, and derives its leaf
+// from its authority, commitment and lock.
+func (c *checker) leaves() error {
+	return c.scan(keyLeaf, c.f.next, func(n uint64, key, value []byte) error {
+		stored, err := decodePlaced(value)
+		if err != nil {
+			return err
+		}
+		p := c.records.Placed[n]
+		want := placed{Kind: p.Kind, Revoked: p.Revoked, Authority: p.Authority, Lock: p.Lock, Commitment: stored.Commitment}
+		if !bytes.Equal(key, number(n)) || stored != want {
+			return damaged("leaf index", "record %d is not the log's", n)
+		}
+		if consent.Leaf(p.Kind, p.Authority, stored.Commitment, p.Lock) != p.Leaf {
+			return damaged("leaf index", "leaf %d is not that of its commitment", n)
+		}
+		c.cms = append(c.cms, stored.Commitment)
+		return nil
+	})
+}
+
 func (c *checker) commitments() error {
 	return c.scan(keyCommitment, c.f.next, func(_ uint64, key, value []byte) error {
-		at, err := position(value, len(c.records.Placed))
-		if err != nil || len(key) != 2*field.Size {
-			return damaged("commitment index", "an entry points to no leaf")
-		}
-		p := c.records.Placed[at]
-		cm, err := field.Parse(key[field.Size:])
-		if a := p.Authority.Bytes(); err != nil || !bytes.Equal(key[:field.Size], a[:]) || consent.Leaf(p.Kind, p.Authority, cm, p.Lock) != p.Leaf {
-			return damaged("commitment index", "leaf %d is not that of its commitment", at)
+		at, err := position(value, len(c.cms))
+		if err != nil || !bytes.Equal(key, elementKey(0, c.records.Placed[at].Authority, c.cms[at])[1:]) {
+			return damaged("commitment index", "an entry does not point to its leaf")
 		}
 		return nil
 	})
@@ -288,20 +304,11 @@ func (c *checker) nodes() error {
 	})
 }
 
-func (c *checker) leaves() error {
-	return c.scan(keyLeaf, c.f.next, func(n uint64, key, value []byte) error {
-		if !bytes.Equal(key, number(n)) || !bytes.Equal(value, encodePlaced(c.records.Placed[n])) {
-			return damaged("leaf index", "record %d is not the log's", n)
-		}
-		return nil
-	})
-}
-
 // auxiliary checks what no log holds: by its checksum, and the commit quotas
 // of this epoch by the log besides.
 func (c *checker) auxiliary() error {
 	var sum checksum
-	for _, prefix := range []byte{keyQuota, keyExecuted} {
+	for _, prefix := range auxiliaryKeys {
 		it, err := c.r.NewIter(&pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}})
 		if err != nil {
 			return err

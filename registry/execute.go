@@ -86,9 +86,7 @@ func (st *staging) commit(kind consent.Kind, a *admitted) ([]transaction.ItemCod
 		rec := journal.Record{Kind: kind, Index: st.next, Authority: a.Signer, Lock: s.Lock, Leaf: leaves[i]}
 		if err := firstError(
 			func() error { return st.append(journal.Records, rec.Encode()) },
-			func() error { return st.set(lock, number(st.next)) },
-			func() error { return st.set(cm, number(st.next)) },
-			func() error { return st.setPlaced(st.next, placedOf(rec)) },
+			func() error { return indexCommit(st.set, rec, s.Commitment) },
 		); err != nil {
 			return nil, err
 		}
@@ -138,7 +136,7 @@ func (st *staging) withdraw(a *admitted) ([]transaction.ItemCode, error) {
 			continue
 		}
 		w := journal.Withdrawal{V: v, At: st.time}
-		if err := st.set(key, number(st.logs[journal.Withdrawals].Count())); err != nil {
+		if err := indexWithdrawal(st.set, w, st.logs[journal.Withdrawals].Count()); err != nil {
 			return nil, err
 		}
 		if err := st.append(journal.Withdrawals, w.Encode()); err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
-	"github.com/zkconsent/zkconsent/registry/journal"
 )
 
 func damage(t *testing.T, err error) {
@@ -22,8 +21,8 @@ func damage(t *testing.T, err error) {
 }
 
 func FuzzDecodePlaced(f *testing.F) {
-	f.Add(encodePlaced(journal.Placed{Kind: 1, Authority: field.Uint(1), Lock: field.Uint(2), Leaf: field.Uint(3)}))
-	f.Add(encodePlaced(journal.Placed{Kind: 2, Revoked: true}))
+	f.Add(encodePlaced(placed{Kind: 1, Authority: field.Uint(1), Lock: field.Uint(2), Commitment: field.Uint(3)}))
+	f.Add(encodePlaced(placed{Kind: 2, Revoked: true}))
 	f.Add([]byte{1, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := decodePlaced(b)

@@ -19,14 +19,19 @@ const (
 	keyEpoch      = 'e' // position in the epoch log
 	keySpend      = 's' // position in the spend log
 	keyAudit      = 'a' // position in the audit log
-	keyLeaf       = 'i' // index: kind, revoked, authority, lock, leaf
+	keyLeaf       = 'i' // index: kind, revoked, authority, lock, cm
 	keyLock       = 'l' // authority, lock: index
 	keyCommitment = 'c' // authority, cm: index
 	keySecret     = 'v' // v: position in the withdrawal log
 	keyNode       = 'n' // height, index: node
 	keyQuota      = 'q' // class, authority: epoch, used
 	keyExecuted   = 'x' // expiry, digest: 1
+	keyRestoring  = 'z' // alone, and only while a snapshot is restored
 )
+
+// auxiliaryKeys are the prefixes, ascending, of what no log holds and the
+// state's auxiliary hash does.
+var auxiliaryKeys = [...]byte{keyQuota, keyExecuted}
 
 func logKey(k journal.Kind, position uint64) []byte {
 	prefix := [...]byte{journal.Records: keyRecord, journal.Withdrawals: keyWithdrawal, journal.Epochs: keyEpoch, journal.Spends: keySpend, journal.Audits: keyAudit}[k]
