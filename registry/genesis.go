@@ -49,7 +49,7 @@ func (s *State) InitGenesis(message []byte) ([sha256.Size]byte, error) {
 	st := &staging{frame: f, batch: s.db.NewIndexedBatch()}
 	epoch := directory.Epoch{Root: f.state.Root, ClosedAt: g.Time}
 	err = firstError(
-		func() error { return st.append(journal.Epochs, epoch.Encode()) },
+		func() error { return st.appendEpoch(epoch) },
 		func() error { return st.batch.Set([]byte{keyGenesis}, f.genesis, nil) },
 		func() error { return st.batch.Set([]byte{keyDirectory}, f.dirBytes, nil) },
 		st.seal,

@@ -124,6 +124,8 @@ var decoders = map[string]map[string]string{
 		"decodePlaced": "FuzzDecodePlaced",
 	},
 	"registry/journal": {
+		"DecodeAnchor":     "FuzzDecodeAnchor",
+		"DecodeChanges":    "FuzzDecodeChanges",
 		"DecodeRecord":     "FuzzDecodeRecord",
 		"DecodeWithdrawal": "FuzzDecodeWithdrawal",
 		"Restore":          "FuzzRestore",
