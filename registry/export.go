@@ -206,4 +206,3 @@ func (x *Export) records(from, to uint64) (out []snapshot.Record, err error) {
 	}
 	return out, it.Error()
 }
-

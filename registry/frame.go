@@ -66,6 +66,12 @@ func (f *frame) encode() []byte {
 
 // loadFrame reads the newest committed frame, nil from an empty store.
 func loadFrame(r pebble.Reader) (*frame, error) {
+	if half, err := has(r, []byte{keyRestoring}); err != nil || half {
+		if err == nil {
+			err = ErrUnfinished
+		}
+		return nil, err
+	}
 	b, err := get(r, []byte{keyMeta})
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, refuseLeftovers(r)

@@ -22,6 +22,9 @@ var (
 	ErrBroken     = errors.New("registry: an earlier write failed; close the state and open it again")
 	ErrRange      = errors.New("registry: no such range of this log")
 	ErrClosed     = errors.New("registry: the state is closed")
+	ErrNotEmpty   = errors.New("registry: a snapshot is restored into an empty state alone")
+	ErrRestoring  = errors.New("registry: a snapshot is being restored into this state")
+	ErrUnfinished = errors.New("registry: the restore of a snapshot into this state did not come to its end; start the node, which begins it again")
 	errBadOptions = errors.New("registry: Options is nil")
 )
 
@@ -35,12 +38,15 @@ type Options struct {
 // A State is the ledger's state on disk. Its methods are safe for concurrent
 // use; Apply and Commit are for one caller, the consensus engine.
 type State struct {
-	db      *pebble.DB
+	db      *pebble.DB // replaced under apply and mu by a restore that starts again
+	dir     string
+	options Options
 	trouble *trouble
 
-	apply  sync.Mutex // held by Apply and Commit
-	staged *staging
-	broken bool
+	apply   sync.Mutex // held by Apply, Commit and the calls of a Restore
+	staged  *staging
+	broken  bool
+	restore *Restore // in progress
 
 	mu     sync.RWMutex // guards what follows
 	cur    *frame       // the newest committed block; nil before genesis
@@ -72,16 +78,30 @@ func Open(dir string, o *Options) (*State, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
-	tr := &trouble{log: o.Logger}
-	db, err := openStore(dir, fs, o, tr)
+	s := &State{dir: dir, options: *o, trouble: &trouble{log: o.Logger}}
+	s.options.FS = fs
+	err := s.load()
+	if errors.Is(err, ErrUnfinished) && !o.ReadOnly {
+		// Nobody was ever told anything from it.
+		if err = fs.RemoveAll(dir); err == nil {
+			err = s.load()
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("registry: opening %s: %w", dir, err)
 	}
-	s := &State{db: db, trouble: tr}
-	if s.cur, err = loadFrame(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("registry: opening %s: %w", dir, err), db.Close())
-	}
 	return s, nil
+}
+
+// load opens the store and reads its newest frame.
+func (s *State) load() (err error) {
+	if s.db, err = openStore(s.dir, s.options.FS, &s.options, s.trouble); err != nil {
+		return err
+	}
+	if s.cur, err = loadFrame(s.db); err != nil {
+		return errors.Join(err, s.db.Close())
+	}
+	return nil
 }
 
 // openStore turns a panic of the store, which is how it reports some damaged
@@ -92,14 +112,18 @@ func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (db *pebble.DB, e
 			db, err = nil, fmt.Errorf("damaged store: %v", r)
 		}
 	}()
-	return pebble.Open(dir, &pebble.Options{
+	return pebble.Open(dir, storeOptions(fs, o, tr))
+}
+
+func storeOptions(fs vfs.FS, o *Options, tr *trouble) *pebble.Options {
+	return &pebble.Options{
 		FS:                 fs,
 		ReadOnly:           o.ReadOnly,
 		Logger:             storeLogger{o.Logger},
 		EventListener:      tr.listener(),
 		FormatMajorVersion: pebble.FormatNewest, // its WAL tells a torn tail from a damaged middle
 		MemTableSize:       16 << 20,
-	})
+	}
 }
 
 // Close closes the state. A staged block is dropped.
@@ -113,7 +137,11 @@ func (s *State) Close() error {
 	}
 	s.closed = true
 	s.dropStaged()
-	return s.db.Close()
+	var err error
+	if s.restore != nil {
+		err = s.restore.out.abandon()
+	}
+	return errors.Join(err, s.db.Close())
 }
 
 // now returns the newest committed frame.

@@ -35,15 +35,16 @@ const (
 )
 
 // A Section is a part of a snapshot. Sections follow each other in this order,
-// each cut into pages, one page to a chunk.
+// each cut into pages, one page to a chunk: epochs and withdrawals come before
+// the records, whose replay closes the epochs.
 type Section uint8
 
 // The sections.
 const (
 	Directory   Section = 1 + iota // the directory message, cut by bytes
 	Epochs                         // the epoch log
-	Records                        // the record log, with the commitment of each commit and without what follows from it
 	Withdrawals                    // the withdrawal log
+	Records                        // the record log, with the commitment of each commit and without what follows from it
 	Spends                         // the spend log
 	Audits                         // the audit log
 	Auxiliary                      // quotas and the replay set
@@ -58,8 +59,8 @@ var sections = [...]struct {
 }{
 	Directory:   {"directory", 2 << 20, 0},
 	Epochs:      {"epochs", 1 << 15, journal.Epochs},
-	Records:     {"records", RecordsPage, journal.Records},
 	Withdrawals: {"withdrawals", 1 << 16, journal.Withdrawals},
+	Records:     {"records", RecordsPage, journal.Records},
 	Spends:      {"spends", 1 << 14, journal.Spends},
 	Audits:      {"audits", 1 << 15, journal.Audits},
 	Auxiliary:   {"auxiliary", 1 << 15, 0},
