@@ -13,14 +13,17 @@ import (
 )
 
 // application is CometBFT's view of the state. What it does not override is
-// what this ledger does not have: snapshots and vote extensions.
+// what this ledger does not have: vote extensions.
 type application struct {
 	abci.BaseApplication
-	state   *registry.State
-	genesis []byte
-	board   *board
-	onBlock func(blockTime time.Time) // called after each commit, by the consensus goroutine
-	pending *pendingBlock             // between FinalizeBlock and Commit
+	state     *registry.State
+	snapshots *snapshots
+	joining   *joining            // nil but on a node that takes a snapshot first
+	corrupt   func([]byte) []byte // of a test: what a lying member serves
+	genesis   []byte
+	board     *board
+	onBlock   func(blockTime time.Time) // called after each commit, by the consensus goroutine
+	pending   *pendingBlock             // between FinalizeBlock and Commit
 }
 
 type pendingBlock struct {
@@ -150,6 +153,10 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 		a.board.answer(raw, p.results[i])
 	}
 	a.board.expire(p.height + 1)
+	a.snapshots.block(p.height)
+	if a.joining != nil {
+		a.joining.block()
+	}
 	a.onBlock(p.time)
 	return &abci.ResponseCommit{}, nil
 }

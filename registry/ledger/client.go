@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cometbft/cometbft/mempool"
@@ -15,7 +16,10 @@ import (
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
-var _ light.Source = (*Node)(nil)
+var (
+	_ light.Source = (*Node)(nil)
+	_ Member       = (*Node)(nil)
+)
 
 // Submit sends a transaction and returns its result message when its block is
 // committed and on disk, or when it is refused.
@@ -114,16 +118,41 @@ func (n *Node) signed(height uint64) (*directory.Head, registry.View, error) {
 	if !ok {
 		return nil, none, nil
 	}
-	lb := types.LightBlock{SignedHeader: &types.SignedHeader{Header: &meta.Header, Commit: commit}, ValidatorSet: n.validators}
-	pb, err := lb.ToProto()
-	if err != nil {
-		return nil, none, err
-	}
-	evidence, err := pb.Marshal()
+	evidence, err := n.lightBlock(&meta.Header, commit)
 	if err != nil {
 		return nil, none, err
 	}
 	return &directory.Head{State: v.State, Height: height, Time: uint64(meta.Header.Time.Unix()), SignedHeader: evidence}, v, nil
+}
+
+func (n *Node) lightBlock(h *types.Header, commit *types.Commit) ([]byte, error) {
+	lb := types.LightBlock{SignedHeader: &types.SignedHeader{Header: h, Commit: commit}, ValidatorSet: n.validators}
+	pb, err := lb.ToProto()
+	if err != nil {
+		return nil, err
+	}
+	return pb.Marshal()
+}
+
+// Header returns the light block of a height. A node that joined by a snapshot
+// has none below it.
+func (n *Node) Header(_ context.Context, height uint64) (out []byte, err error) {
+	err = n.use(func() error {
+		store := n.comet.BlockStore()
+		if height == 0 || height > math.MaxInt64 {
+			return fmt.Errorf("%w: height %d", light.ErrRange, height)
+		}
+		meta, commit := store.LoadBlockMeta(int64(height)), store.LoadBlockCommit(int64(height))
+		if commit == nil { // the newest block's votes are in none yet
+			commit = store.LoadSeenCommit(int64(height))
+		}
+		if meta == nil || commit == nil {
+			return fmt.Errorf("%w: height %d", light.ErrRange, height)
+		}
+		out, err = n.lightBlock(&meta.Header, commit)
+		return err
+	})
+	return out, err
 }
 
 // Checkpoint returns the checkpoint message of [Node.Head].

@@ -29,6 +29,20 @@ type Options struct {
 	Logger *slog.Logger // nil means silence
 	Listen string       // address for other nodes, "tcp://host:port", with a port of its own; empty means none but loopback, on a free port
 	Peers  []string     // other nodes, "id@host:port"; empty for a ledger of one
+
+	SnapshotInterval uint64 // blocks from one snapshot to the next, the same for all members; 0 means 1,000
+
+	// Join makes a node with an empty home take a snapshot from its Peers
+	// instead of every block since the genesis, and read light blocks from
+	// these members to verify it. It has no effect on a home with a state.
+	Join []Member
+}
+
+func (o *Options) snapshotInterval() uint64 {
+	if o.SnapshotInterval == 0 {
+		return defaultSnapshotInterval
+	}
+	return o.SnapshotInterval
 }
 
 // A Node is a ledger node inside this process.
@@ -36,6 +50,8 @@ type Node struct {
 	genesis    *directory.Genesis
 	validators *types.ValidatorSet
 	state      *registry.State
+	snapshots  *snapshots
+	app        *application
 	board      *board
 	comet      *node.Node
 	stores     *stores
@@ -46,7 +62,8 @@ type Node struct {
 }
 
 // Start opens the home and starts the node. It returns when the node runs;
-// blocks that consensus had and the state had not are replayed by then.
+// blocks that consensus had and the state had not are replayed by then, and a
+// node that joins has restored a snapshot: minutes, at ten million leaves.
 func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if o == nil {
 		o = &Options{}
@@ -67,6 +84,10 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: node key: %w", err)
 	}
+	join, err := o.begin(ctx, home, g)
+	if err != nil {
+		return nil, err
+	}
 	state, err := registry.Open(home.StateDir(), &registry.Options{Logger: o.Logger})
 	if err != nil {
 		return nil, err
@@ -74,6 +95,9 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	n := &Node{genesis: g, validators: light.Validators(g), state: state, board: newBoard(), stores: &stores{}, stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
+			if n.snapshots != nil {
+				n.snapshots.close()
+			}
 			err = errors.Join(err, state.Close(), n.stores.close())
 		}
 	}()
@@ -85,12 +109,21 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	} else if !errors.Is(err, registry.ErrNoGenesis) {
 		return nil, err
 	}
+	if n.snapshots, err = newSnapshots(state, home.Snapshots(), o.snapshotInterval(), o.Logger); err != nil {
+		return nil, err
+	}
 	c := configOf(home, g, o)
+	var extra []node.Option
+	if join != nil {
+		join.state, join.board = state, n.board
+		join.configure(c.StateSync)
+		extra = append(extra, node.StateProvider(join.provider))
+	}
 	pace := newPace(c.Consensus, g, n.board)
-	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace.block}
-	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(app),
+	n.app = &application{state: state, snapshots: n.snapshots, joining: join, genesis: g.Encode(), board: n.board, onBlock: pace.block}
+	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(n.app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
-		n.stores.open, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger))
+		n.stores.open, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger), extra...)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
 	}
@@ -98,6 +131,11 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	pace.reset() // blocks that were replayed say nothing about the next
 	if err := n.comet.Start(); err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
+	}
+	if join != nil {
+		if err := join.await(ctx); err != nil {
+			return nil, errors.Join(err, n.Stop())
+		}
 	}
 	n.awaitPresent(ctx)
 	return n, nil
@@ -167,6 +205,7 @@ func (n *Node) Stop() error {
 		if len(n.genesis.Directory.Validators) > 1 {
 			time.Sleep(peerLinger)
 		}
+		n.snapshots.close()
 		n.stopErr = errors.Join(err, n.stores.close(), n.state.Close())
 	})
 	return n.stopErr
