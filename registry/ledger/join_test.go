@@ -19,6 +19,10 @@ import (
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
+// every is the interval of snapshots: one comes within the story, and the next
+// ones so late that nobody loses the one that is being fetched.
+const every = 10
+
 // A consortium is validators of one ledger, and who is theirs.
 type consortium struct {
 	t       *testing.T
@@ -41,7 +45,7 @@ func newConsortium(t *testing.T, n int, change ...func(*directory.Genesis)) *con
 		}
 		c.homes, c.keys, c.listen = append(c.homes, home), append(c.keys, k), append(c.listen, "tcp://"+freePort(t))
 	}
-	c.genesis = newGenesis(c.keys, time.Now(), append([]func(*directory.Genesis){func(g *directory.Genesis) { g.Directory.Parameters.Heartbeat = 1 }}, change...)...)
+	c.genesis = newGenesis(c.keys, time.Now(), append([]func(*directory.Genesis){func(g *directory.Genesis) { g.Directory.Parameters.Heartbeat = 3 }}, change...)...)
 	for i, home := range c.homes {
 		if err := home.WriteGenesis(c.genesis); err != nil {
 			t.Fatal(err)
@@ -62,7 +66,7 @@ func (c *consortium) peers() (out []string) {
 
 func (c *consortium) start(i int, join ...ledger.Member) *ledger.Node {
 	c.t.Helper()
-	n, err := ledger.Start(context.Background(), c.homes[i], &ledger.Options{Listen: c.listen[i], Peers: c.peers(), SnapshotInterval: 5, Join: join})
+	n, err := ledger.Start(context.Background(), c.homes[i], &ledger.Options{Listen: c.listen[i], Peers: c.peers(), SnapshotInterval: every, Join: join})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -86,17 +90,25 @@ func (c *consortium) submit(ctx context.Context, k transaction.Kind, payload []b
 
 // story commits, revokes and withdraws over several epochs.
 func (c *consortium) story(ctx context.Context) {
-	for i := range uint64(6) {
+	for i := range uint64(4) {
 		c.submit(ctx, transaction.CommitConsents, transaction.SealedPayload(sealed(100*i, 40)))
 		c.submit(ctx, transaction.Revoke, transaction.RevocationPayload([]transaction.Revocation{{Index: 40 * i, RS: field.Of("test-rs", number(100*i))}}))
 		c.submit(ctx, transaction.Withdraw, transaction.WithdrawalPayload([]fr.Element{field.Uint(1 + i)}))
 	}
 }
 
+// long bounds what takes seconds, and much longer on a busy machine.
+func long(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // await waits for something that blocks bring.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain: %s", what)
 		}
@@ -114,7 +126,7 @@ func height(n *ledger.Node) uint64 {
 // sameLedger holds a node that joined against one that executed every block.
 func sameLedger(t *testing.T, joined, old *ledger.Node, g *directory.Genesis) {
 	t.Helper()
-	ctx := short(t)
+	ctx := long(t)
 	if err := joined.CheckState(ctx); err != nil {
 		t.Error(err)
 	}
@@ -147,7 +159,7 @@ func sameLedger(t *testing.T, joined, old *ledger.Node, g *directory.Genesis) {
 // signs. Both stand where the others do, and start again from their disks.
 func TestMembersJoinBySnapshot(t *testing.T) {
 	c := newConsortium(t, 4)
-	ctx := short(t)
+	ctx := long(t)
 	c.story(ctx)
 	if c.nodes[3].Stop() != nil {
 		t.Fatal("the fourth does not stop")
@@ -174,8 +186,8 @@ func TestMembersJoinBySnapshot(t *testing.T) {
 	var fifth, fourth *ledger.Node
 	var errs [2]error
 	var wg sync.WaitGroup
-	fifthOptions := &ledger.Options{Listen: "tcp://" + freePort(t), Peers: c.peers(), SnapshotInterval: 5, Join: members}
-	fourthOptions := &ledger.Options{Listen: c.listen[3], Peers: c.peers(), SnapshotInterval: 5, Join: members}
+	fifthOptions := &ledger.Options{Listen: "tcp://" + freePort(t), Peers: c.peers(), SnapshotInterval: every, Join: members}
+	fourthOptions := &ledger.Options{Listen: c.listen[3], Peers: c.peers(), SnapshotInterval: every, Join: members}
 	wg.Go(func() { fifth, errs[0] = ledger.Start(ctx, newcomer, fifthOptions) })
 	wg.Go(func() { fourth, errs[1] = ledger.Start(ctx, c.homes[3], fourthOptions) })
 	wg.Wait()
@@ -193,7 +205,10 @@ func TestMembersJoinBySnapshot(t *testing.T) {
 		}
 		sameLedger(t, n, c.nodes[0], c.genesis)
 	}
+	nonce := uint64(9000)
 	await(t, "the fourth signs", func() bool {
+		nonce++
+		c.submit(ctx, transaction.CommitConsents, transaction.SealedPayload(sealed(nonce, 1)))
 		h := height(c.nodes[0])
 		return c.nodes[0].SignedBy(c.keys[3], h-1) && c.nodes[0].SignedBy(c.keys[3], h-2)
 	})
