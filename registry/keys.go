@@ -23,6 +23,8 @@ const (
 	keyLock       = 'l' // authority, lock: index
 	keyCommitment = 'c' // authority, cm: index
 	keySecret     = 'v' // v: position in the withdrawal log
+	keySpent      = 'u' // scope, nullifier: position in the spend log
+	keyAnchored   = 'o' // authority, epoch: position in the audit log
 	keyNode       = 'n' // height, index: node
 	keyBucket     = 'b' // epoch, bucket (4 bytes): its root, of each that the epoch's close changed
 	keyAnchor     = 'h' // epoch: its anchor message
@@ -54,6 +56,10 @@ func elementKey(prefix byte, es ...fr.Element) []byte {
 	return k
 }
 
+func anchoredKey(authority fr.Element, epoch uint64) []byte {
+	return binary.BigEndian.AppendUint64(elementKey(keyAnchored, authority), epoch)
+}
+
 func nodeKey(height int, index uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{keyNode, byte(height)}, index)
 }
@@ -69,6 +75,10 @@ func nodeIndex(key []byte) (index uint64, ok bool) {
 func bucketKey(epoch, bucket uint64) []byte {
 	return binary.BigEndian.AppendUint32(numberKey(keyBucket, epoch), uint32(bucket))
 }
+
+func spentKey(scope, nullifier fr.Element) []byte { return elementKey(keySpent, scope, nullifier) }
+
+func withdrawnKey(v fr.Element) []byte { return elementKey(keySecret, v) }
 
 func quotaKey(class byte, authority fr.Element) []byte {
 	b := authority.Bytes()

@@ -72,8 +72,3 @@ func indexCommit(set func(key, value []byte) error, r journal.Record, cm fr.Elem
 		func() error { return set(numberKey(keyLeaf, r.Index), encodePlaced(placedOf(r, cm))) },
 	)
 }
-
-// indexWithdrawal sets the key by which a repeated v is known.
-func indexWithdrawal(set func(key, value []byte) error, w journal.Withdrawal, position uint64) error {
-	return set(elementKey(keySecret, w.V), number(position))
-}

@@ -71,7 +71,7 @@ func (b *rebuild) withdrawal(n uint64, entry []byte) error {
 		return err
 	}
 	b.withdrawals = append(b.withdrawals, entry)
-	return indexWithdrawal(b.set, w, n)
+	return b.set(withdrawnKey(w.V), number(n))
 }
 
 // records replays a page of the record log.

@@ -46,7 +46,7 @@ type Restore struct {
 	logs   logs
 	dir    []byte
 	replay *rebuild
-	aux    checksum
+	aux    setHash
 	lastKV []byte // the newest auxiliary key
 }
 
@@ -171,7 +171,7 @@ func (r *Restore) take(ctx context.Context, p snapshot.Place, content []byte) er
 				return untrue("auxiliary", "key %x does not belong, or not there", e.Key)
 			}
 			r.lastKV = e.Key
-			r.aux.toggle(e.Key, e.Value)
+			r.aux.add(e.Key, e.Value)
 			if err := r.out.set(e.Key, e.Value); err != nil {
 				return err
 			}
@@ -200,19 +200,28 @@ func (r *Restore) entry(s snapshot.Section, n uint64, entry []byte) error {
 	case snapshot.Withdrawals:
 		err = r.replay.withdrawal(n, entry)
 	case snapshot.Spends:
-		_, err = journal.DecodeSpend(entry)
+		var x journal.Spend
+		if x, err = journal.DecodeSpend(entry); err == nil {
+			err = r.file(s.Log(), spentKey(x.Scope, x.Nullifier), entry)
+		}
 	case snapshot.Audits:
-		_, err = journal.DecodeAudit(entry)
+		var x journal.Audit
+		if x, err = journal.DecodeAudit(entry); err == nil {
+			err = r.file(s.Log(), anchoredKey(x.Authority, x.Epoch), entry)
+		}
 	}
 	if err != nil {
 		return untrue(s.String(), "entry %d: %v", n, err)
 	}
-	if s == snapshot.Spends || s == snapshot.Audits {
-		if err := r.logs[s.Log()].Append(entry); err != nil {
-			return err
-		}
-	}
 	return r.out.set(logKey(s.Log(), n), entry)
+}
+
+// file appends an entry to a log and notes its position under key.
+func (r *Restore) file(k journal.Kind, key, entry []byte) error {
+	return firstError(
+		func() error { return r.out.set(key, number(r.logs[k].Count())) },
+		func() error { return r.logs[k].Append(entry) },
+	)
 }
 
 // Finish holds everything against the state message and makes the state usable.
@@ -271,6 +280,8 @@ func (r *Restore) frame(ctx context.Context) (*frame, error) {
 	switch {
 	case last.Root != f.state.Root || last.Number != f.state.Epoch:
 		return nil, untrue("state", "its epoch is not the newest of the log")
+	case r.aux.digest() != f.state.Auxiliary:
+		return nil, untrue("auxiliary", "its hash is not the state's")
 	case f.time < f.lastClose:
 		return nil, untrue("manifest", "its block is older than its newest epoch")
 	case sha256.Sum256(f.dirBytes) != f.state.Directory:
@@ -293,7 +304,8 @@ func (r *Restore) Abort() error {
 	if s.restore != r || s.closed {
 		return nil
 	}
-	err := errors.Join(r.out.abandon(), s.db.Close(), s.options.FS.RemoveAll(s.dir))
+	r.out.abandon()
+	err := errors.Join(s.db.Close(), s.options.FS.RemoveAll(s.dir))
 	if err == nil {
 		err = s.load()
 	}

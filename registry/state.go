@@ -19,7 +19,7 @@ var (
 	ErrHeight     = errors.New("registry: not the next block")
 	ErrTime       = errors.New("registry: block time runs backwards or is out of bounds")
 	ErrNotStaged  = errors.New("registry: no block is staged")
-	ErrBroken     = errors.New("registry: an earlier write failed; close the state and open it again")
+	ErrBroken     = errors.New("registry: a write failed; close the state and open it again")
 	ErrRange      = errors.New("registry: no such range of this log")
 	ErrClosed     = errors.New("registry: the state is closed")
 	ErrNotEmpty   = errors.New("registry: a snapshot is restored into an empty state alone")
@@ -42,11 +42,11 @@ type State struct {
 	dir     string
 	options Options
 	trouble *trouble
+	restore *Restore // in progress; guarded by apply
 
-	apply   sync.Mutex // held by Apply, Commit and the calls of a Restore
-	staged  *staging
-	broken  bool
-	restore *Restore // in progress
+	apply  sync.Mutex // held by Apply and Commit
+	staged *staging
+	broken bool
 
 	mu     sync.RWMutex // guards what follows
 	cur    *frame       // the newest committed block; nil before genesis
@@ -65,8 +65,8 @@ type frame struct {
 	logs      logs
 	dir       *directory.Directory
 	dirBytes  []byte
-	genesis   []byte   // the genesis message
-	aux       checksum // of quotas and the replay set, which no log can restore
+	genesis   []byte  // the genesis message
+	aux       setHash // of quotas and the replay set, which no log can restore
 }
 
 // Open opens or creates the state in dir.
@@ -78,7 +78,7 @@ func Open(dir string, o *Options) (*State, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
-	s := &State{dir: dir, options: *o, trouble: &trouble{log: o.Logger}}
+	s := &State{dir: dir, options: *o, trouble: newTrouble(o.Logger)}
 	s.options.FS = fs
 	err := s.load()
 	if errors.Is(err, ErrUnfinished) && !o.ReadOnly {
@@ -104,17 +104,6 @@ func (s *State) load() (err error) {
 	return nil
 }
 
-// openStore turns a panic of the store, which is how it reports some damaged
-// files, into an error.
-func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (db *pebble.DB, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			db, err = nil, fmt.Errorf("damaged store: %v", r)
-		}
-	}()
-	return pebble.Open(dir, storeOptions(fs, o, tr))
-}
-
 func storeOptions(fs vfs.FS, o *Options, tr *trouble) *pebble.Options {
 	return &pebble.Options{
 		FS:                 fs,
@@ -123,6 +112,38 @@ func storeOptions(fs vfs.FS, o *Options, tr *trouble) *pebble.Options {
 		EventListener:      tr.listener(),
 		FormatMajorVersion: pebble.FormatNewest, // its WAL tells a torn tail from a damaged middle
 		MemTableSize:       16 << 20,
+	}
+}
+
+// openStore opens the store, and gives up where it meets trouble on the way:
+// the store itself goes on trying what fails, on a full disk without end.
+func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (*pebble.DB, error) {
+	type result struct {
+		db  *pebble.DB
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			// The store reports some damaged files by a panic.
+			if p := recover(); p != nil {
+				r = result{nil, fmt.Errorf("damaged store: %v", p)}
+			}
+			opened <- r
+		}()
+		r.db, r.err = pebble.Open(dir, storeOptions(fs, o, tr))
+	}()
+	select {
+	case r := <-opened:
+		return r.db, r.err
+	case <-tr.met:
+		go func() {
+			if r := <-opened; r.db != nil {
+				r.db.Close()
+			}
+		}()
+		return nil, tr.err()
 	}
 }
 
@@ -137,11 +158,10 @@ func (s *State) Close() error {
 	}
 	s.closed = true
 	s.dropStaged()
-	var err error
 	if s.restore != nil {
-		err = s.restore.out.abandon()
+		s.restore.out.abandon()
 	}
-	return errors.Join(err, s.db.Close())
+	return s.db.Close()
 }
 
 // now returns the newest committed frame.

@@ -97,10 +97,9 @@ func (t *tables) close() error {
 }
 
 // abandon stops the writer. What it has written is the store's to drop.
-func (t *tables) abandon() error {
+func (t *tables) abandon() {
 	t.stop()
 	t.end()
-	return nil
 }
 
 func (t *tables) end() {

@@ -141,19 +141,7 @@ func (a *app) authorityListVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			type view struct {
-				ID     string `json:"id"`
-				Name   string `json:"name"`
-				URI    string `json:"uri"`
-				Roles  string `json:"roles"`
-				Active bool   `json:"active"`
-				Live   uint64 `json:"liveRecords"`
-				Key    string `json:"key"`
-			}
-			v := []view{}
-			for _, k := range d.Authorities {
-				v = append(v, view{field.Hex(k.ID), k.Name, k.URI, formatRoles(k.Roles), k.Active, k.Live, hex.EncodeToString(k.Key)})
-			}
+			v := viewAuthorities(d)
 			return a.emit(v, func(w io.Writer) {
 				fmt.Fprintf(w, "%-18s %-24s %-28s %-34s %s\n", "id", "name", "roles", "uri", "live records")
 				for _, k := range v {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/node"
-	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/proxy"
 	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -76,13 +75,9 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	pv, err := home.validator()
+	pv, nodeKey, err := home.keys()
 	if err != nil {
 		return nil, err
-	}
-	nodeKey, err := p2p.LoadNodeKey(home.nodeKeyFile())
-	if err != nil {
-		return nil, fmt.Errorf("ledger: node key: %w", err)
 	}
 	join, err := o.begin(ctx, home, g)
 	if err != nil {
@@ -107,6 +102,10 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 		}
 		n.board.publish(v)
 	} else if !errors.Is(err, registry.ErrNoGenesis) {
+		return nil, err
+	}
+	// The state's lock is held: no other node writes what is read here.
+	if _, err := home.journals(); err != nil {
 		return nil, err
 	}
 	if n.snapshots, err = newSnapshots(state, home.Snapshots(), o.snapshotInterval(), o.Logger); err != nil {
@@ -200,9 +199,10 @@ func (n *Node) Stop() error {
 		close(n.stopped)
 		n.life.Lock()
 		defer n.life.Unlock()
+		connected := n.comet.Switch().Peers().Size() > 0
 		err := n.comet.Stop()
 		n.comet.Wait()
-		if len(n.genesis.Directory.Validators) > 1 {
+		if connected || len(n.genesis.Directory.Validators) > 1 {
 			time.Sleep(peerLinger)
 		}
 		n.snapshots.close()
