@@ -194,8 +194,11 @@ func (a *app) stewardSubmitVerb() *cobra.Command {
 				return err
 			}
 			if err := r.Refused(); err != nil {
-				if v.Missing > 0 {
-					err = fmt.Errorf("%w; %d approval(s) are missing", err, v.Missing)
+				switch {
+				case v.Trouble != "":
+					return fmt.Errorf("%w; %s", err, v.Trouble)
+				case v.Missing > 0:
+					return fmt.Errorf("%w; %d approval(s) are missing", err, v.Missing)
 				}
 				return err
 			}

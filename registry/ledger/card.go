@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/cometbft/cometbft/p2p"
 	"github.com/zkconsent/zkconsent/internal/durable"
 	"github.com/zkconsent/zkconsent/registry/ledger/member"
 )
@@ -16,7 +15,7 @@ import (
 // ValidatorKey returns the public part of the validator's key. The error is
 // fs.ErrNotExist where the home has none; see [Home.Create].
 func (h Home) ValidatorKey() (stded25519.PublicKey, error) {
-	pv, _, err := h.keys()
+	pv, err := h.validator()
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +24,7 @@ func (h Home) ValidatorKey() (stded25519.PublicKey, error) {
 
 // NodeID returns the id under which other nodes know this one.
 func (h Home) NodeID() (member.NodeID, error) {
-	k, err := p2p.LoadNodeKey(h.nodeKeyFile())
+	k, err := h.nodeKey()
 	if err != nil {
 		return member.NodeID{}, fmt.Errorf("ledger: node key: %w", err)
 	}
@@ -35,7 +34,7 @@ func (h Home) NodeID() (member.NodeID, error) {
 // Card completes and signs a card with this home's keys; authority is the
 // steward's key, nil for a member that is none. Both keys stay where they are.
 func (h Home) Card(c *member.Card, authority stded25519.PrivateKey) error {
-	pv, _, err := h.keys()
+	pv, err := h.validator()
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,10 @@ func Check(ctx context.Context, home Home, progress registry.Progress) (r Report
 	if err != nil {
 		return r, err
 	}
-	if _, _, err := home.keys(); err != nil {
+	if _, err := home.validator(); err != nil {
+		return r, err
+	}
+	if _, err := home.nodeKey(); err != nil {
 		return r, err
 	}
 	c := &homeCheck{ctx: ctx, home: home, genesis: g, progress: progress, report: &r}

@@ -3,33 +3,53 @@ package ledger
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	cmtstate "github.com/cometbft/cometbft/proto/tendermint/state"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
 )
 
 // decodes reads an entry of CometBFT's state database.
 func decodes(key, value []byte) error {
-	prefix, _, _ := strings.Cut(string(key), ":")
-	var m interface{ Unmarshal([]byte) error }
+	prefix, number, _ := strings.Cut(string(key), ":")
+	height, _ := strconv.ParseInt(number, 10, 64)
 	switch prefix {
 	case "validatorsKey":
-		m = &cmtstate.ValidatorsInfo{}
+		var v cmtstate.ValidatorsInfo
+		err := v.Unmarshal(value)
+		return own(height, err, v.ValidatorSet != nil, v.LastHeightChanged)
 	case "consensusParamsKey":
-		m = &cmtstate.ConsensusParamsInfo{}
+		var p cmtstate.ConsensusParamsInfo
+		err := p.Unmarshal(value)
+		return own(height, err, !p.ConsensusParams.Equal(&cmtproto.ConsensusParams{}), p.LastHeightChanged)
 	case "abciResponsesKey":
-		m = &abci.ResponseFinalizeBlock{}
+		return new(abci.ResponseFinalizeBlock).Unmarshal(value)
 	case "lastABCIResponseKey":
-		m = &cmtstate.ABCIResponsesInfo{}
+		return new(cmtstate.ABCIResponsesInfo).Unmarshal(value)
 	case "stateKey":
-		m = &cmtstate.State{}
-	default:
-		return nil
+		return new(cmtstate.State).Unmarshal(value)
 	}
-	return m.Unmarshal(value)
+	return nil
+}
+
+// checkpoint is how often CometBFT writes out validators that have not changed.
+const checkpoint = 100_000
+
+// own holds the height at which validators or parameters changed last against
+// the height of their entry: an entry has its own where they changed, and else
+// points back to one that has.
+func own(height int64, err error, has bool, changed int64) error {
+	switch {
+	case err != nil:
+		return err
+	case has && changed != height && height%checkpoint != 0, !has && changed >= height:
+		return fmt.Errorf("it says that it changed last at height %d", changed)
+	}
+	return nil
 }
 
 // chain checks the blocks from the oldest to the newest, and what stands at
@@ -40,8 +60,8 @@ func (c *homeCheck) chain() (err error) {
 	}
 	base, top := c.blocks.Base(), c.blocks.Height()
 	c.report.Base, c.report.Top = uint64(base), uint64(top)
-	if !c.state.IsEmpty() && c.state.ChainID != c.genesis.ChainID {
-		return damaged("data/state.db", "it is of chain %q", c.state.ChainID)
+	if s := c.state; !s.IsEmpty() && (s.ChainID != c.doc.ChainID || s.InitialHeight != c.doc.InitialHeight || s.Version.Consensus.App != s.ConsensusParams.Version.App) {
+		return damaged("data/state.db", "it is of another chain, or of another version")
 	}
 	if top == 0 {
 		if c.report.Height > 0 || c.state.LastBlockHeight > 0 {
@@ -214,6 +234,10 @@ func (c *homeCheck) end(top *types.Block) error {
 	vals, err := c.validators(at + 1)
 	if err != nil || !bytes.Equal(vals.Hash(), c.state.Validators.Hash()) {
 		return damaged(where, "the next block's validators are not those of its state")
+	}
+	params, err := c.states.LoadConsensusParams(at + 1)
+	if err != nil || !bytes.Equal(params.Hash(), c.state.ConsensusParams.Hash()) {
+		return damaged(where, "the next block's parameters are not those of its state")
 	}
 	return c.signed(top, hash)
 }

@@ -53,7 +53,7 @@ func (h Home) Create() (stded25519.PublicKey, error) {
 			return nil, err
 		}
 	}
-	pv, _, err := h.keys()
+	pv, err := h.validator()
 	if err != nil {
 		return nil, err
 	}

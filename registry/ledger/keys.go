@@ -16,12 +16,12 @@ import (
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 )
 
-// keys loads the validator's key with what it signed last, and the node's key.
-// A key whose halves do not fit is damaged, and so is a last signature that
+// validator loads the validator's key with what it signed last. A key whose
+// halves do not fit is damaged, and so is a last signature that
 // does not verify or is not of the height, round and step beside it: what keeps
 // a validator from signing twice stands there. CometBFT looks at none of this,
 // and its loader ends the process on a file that it cannot read.
-func (h Home) keys() (*privval.FilePV, *p2p.NodeKey, error) {
+func (h Home) validator() (*privval.FilePV, error) {
 	var key privval.FilePVKey
 	var last privval.FilePVLastSignState
 	for _, f := range []struct {
@@ -30,27 +30,32 @@ func (h Home) keys() (*privval.FilePV, *p2p.NodeKey, error) {
 	}{{h.keyFile(), &key}, {h.keyState(), &last}} {
 		b, err := os.ReadFile(f.file)
 		if err != nil {
-			return nil, nil, fmt.Errorf("ledger: validator key: %w", err)
+			return nil, fmt.Errorf("ledger: validator key: %w", err)
 		}
 		if err := cmtjson.Unmarshal(b, f.to); err != nil {
 			// Its contents are not repeated: one of the files holds a secret.
-			return nil, nil, fmt.Errorf("ledger: %s is damaged", filepath.Base(f.file))
+			return nil, fmt.Errorf("ledger: %s is damaged", filepath.Base(f.file))
 		}
 	}
 	if !whole(key.PrivKey) || key.PubKey == nil || !key.PubKey.Equals(key.PrivKey.PubKey()) || !bytes.Equal(key.Address, key.PubKey.Address()) {
-		return nil, nil, fmt.Errorf("ledger: %s is damaged, or holds no Ed25519 key", filepath.Base(h.keyFile()))
+		return nil, fmt.Errorf("ledger: %s is damaged, or holds no Ed25519 key", filepath.Base(h.keyFile()))
 	}
 	if !signedLast(key.PubKey, &last) {
-		return nil, nil, fmt.Errorf("ledger: %s is damaged: it is not what this validator signed last", filepath.Base(h.keyState()))
+		return nil, fmt.Errorf("ledger: %s is damaged: it is not what this validator signed last", filepath.Base(h.keyState()))
 	}
-	node, err := p2p.LoadNodeKey(h.nodeKeyFile())
+	return privval.LoadFilePV(h.keyFile(), h.keyState()), nil
+}
+
+// nodeKey loads the key by which other nodes know this one.
+func (h Home) nodeKey() (*p2p.NodeKey, error) {
+	k, err := p2p.LoadNodeKey(h.nodeKeyFile())
 	if err != nil {
-		return nil, nil, fmt.Errorf("ledger: node key: %w", err)
+		return nil, fmt.Errorf("ledger: node key: %w", err)
 	}
-	if !whole(node.PrivKey) {
-		return nil, nil, fmt.Errorf("ledger: %s is damaged", filepath.Base(h.nodeKeyFile()))
+	if !whole(k.PrivKey) {
+		return nil, fmt.Errorf("ledger: %s is damaged", filepath.Base(h.nodeKeyFile()))
 	}
-	return privval.LoadFilePV(h.keyFile(), h.keyState()), node, nil
+	return k, nil
 }
 
 // whole tells whether the public half of a private key belongs to its seed.

@@ -207,7 +207,7 @@ func TestFault_Kill(t *testing.T) {
 		if !child(t, home, uint64(round+2)*perRound, life, &done) {
 			early++
 		}
-		if round%10 == 9 || round == rounds-1 { // some kills in a row, with nothing in between
+		if every := max(10, rounds/40); round%every == every-1 || round == rounds-1 { // some kills in a row, with nothing in between
 			lost += verify(t, home, cache, &done)
 			ref.follow(home)
 		}
@@ -265,6 +265,9 @@ func child(t *testing.T, home ledger.Home, first uint64, life time.Duration, don
 // there, then through a light client of the node that starts on it again.
 func verify(t *testing.T, home ledger.Home, cache string, done *acknowledged) (lost int) {
 	t.Helper()
+	if r, err := ledger.Check(context.Background(), home, nil); err != nil || r.Behind() > 1 {
+		t.Errorf("as the kill left it: %+v, %v", r, err)
+	}
 	n := run(t, home)
 	c := client(t, n.Genesis(), n, cache)
 	if err := c.Sync(short(t)); err != nil {

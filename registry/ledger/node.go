@@ -75,7 +75,11 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	pv, nodeKey, err := home.keys()
+	pv, err := home.validator()
+	if err != nil {
+		return nil, err
+	}
+	nodeKey, err := home.nodeKey()
 	if err != nil {
 		return nil, err
 	}

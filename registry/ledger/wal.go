@@ -62,7 +62,7 @@ func (h Home) consensusLog(ctx context.Context) (torn []string, err error) {
 func readLog(b []byte) (torn bool, err error) {
 	for at := 0; at < len(b); {
 		rest := b[at:]
-		if len(rest) < walHeader {
+		if len(rest) < walHeader || zeros(rest) {
 			return true, nil
 		}
 		n := uint64(binary.BigEndian.Uint32(rest[4:]))
