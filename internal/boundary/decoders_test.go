@@ -143,8 +143,13 @@ var decoders = map[string]map[string]string{
 		"Home.validator": "- reads the validator's own secret files with CometBFT's decoder, which the node does before it listens",
 	},
 	"registry/ledger/light": {
-		"VerifyHead":  "FuzzVerifyHead",
-		"readEntries": "FuzzReadEntries",
+		"VerifyHead":     "FuzzVerifyHead",
+		"decodeEvidence": "FuzzDecodeEvidence",
+		"decodeLink":     "FuzzDecodeLink",
+		"read":           "FuzzVerifyHead",
+		"readBounded":    "- reads a file of at most so many bytes for decodeEvidence",
+		"readEntries":    "FuzzReadEntries",
+		"verify":         "FuzzVerifyHead",
 	},
 	"registry/ledger/member": {
 		"Decode":      "FuzzDecode",

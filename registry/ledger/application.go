@@ -23,7 +23,9 @@ type application struct {
 	genesis   []byte
 	board     *board
 	onBlock   func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
-	pending   *pendingBlock                                      // between FinalizeBlock and Commit
+	linked    func(height uint64) error                          // called before a block is shown to readers
+	retain    retention
+	pending   *pendingBlock // between FinalizeBlock and Commit
 }
 
 type pendingBlock struct {
@@ -106,6 +108,9 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 	}
 	p := a.pending
 	a.pending = nil
+	if err := a.linked(p.height); err != nil {
+		return nil, a.board.fail(err)
+	}
 	if err := a.publish(); err != nil {
 		return nil, err
 	}
@@ -118,7 +123,7 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 		a.joining.block()
 	}
 	a.onBlock(p.time, p.heartbeat)
-	return &abci.ResponseCommit{}, nil
+	return &abci.ResponseCommit{RetainHeight: int64(a.retain.from(p.height))}, nil
 }
 
 // publish shows the newest committed state to readers.

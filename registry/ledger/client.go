@@ -8,7 +8,6 @@ import (
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cometbft/cometbft/mempool"
-	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry"
 	"github.com/zkconsent/zkconsent/registry/journal"
@@ -106,53 +105,34 @@ func (n *Node) head(ctx context.Context) (*directory.Head, registry.View, error)
 }
 
 // signed builds the head of a height, nil when the state that its header
-// signs is no longer kept.
+// signs is no longer kept. It has no trail: who follows puts one together.
 func (n *Node) signed(height uint64) (*directory.Head, registry.View, error) {
 	var none registry.View
-	store := n.comet.BlockStore()
-	meta, commit := store.LoadBlockMeta(int64(height)), store.LoadSeenCommit(int64(height))
-	if meta == nil || commit == nil {
-		return nil, none, nil
+	h, raw, err := n.chain.signed(height)
+	if err != nil || h == nil {
+		return nil, none, err
 	}
-	v, ok := n.board.signed(meta.Header.AppHash)
+	v, ok := n.board.signed(h.AppHash)
 	if !ok {
 		return nil, none, nil
 	}
-	evidence, err := n.lightBlock(&meta.Header, commit)
-	if err != nil {
-		return nil, none, err
-	}
-	return &directory.Head{State: v.State, Height: height, Time: uint64(meta.Header.Time.Unix()), SignedHeader: evidence}, v, nil
+	return &directory.Head{State: v.State, Height: height, Time: uint64(h.Time.Unix()), SignedHeader: raw}, v, nil
 }
 
-func (n *Node) lightBlock(h *types.Header, commit *types.Commit) ([]byte, error) {
-	lb := types.LightBlock{SignedHeader: &types.SignedHeader{Header: h, Commit: commit}, ValidatorSet: n.validators}
-	pb, err := lb.ToProto()
-	if err != nil {
-		return nil, err
-	}
-	return pb.Marshal()
-}
-
-// Header returns the light block of a height. A node that joined by a snapshot
-// has none below it.
-func (n *Node) Header(_ context.Context, height uint64) (out []byte, err error) {
+// Header returns the light block of a height, in the form that trails have. A
+// node that joined by a snapshot has none below it.
+func (n *Node) Header(_ context.Context, height uint64) (raw []byte, err error) {
 	err = n.use(func() error {
-		store := n.comet.BlockStore()
 		if height == 0 || height > math.MaxInt64 {
 			return fmt.Errorf("%w: height %d", light.ErrRange, height)
 		}
-		meta, commit := store.LoadBlockMeta(int64(height)), store.LoadBlockCommit(int64(height))
-		if commit == nil { // the newest block's votes are in none yet
-			commit = store.LoadSeenCommit(int64(height))
+		_, raw, err = n.chain.signed(height)
+		if err == nil && raw == nil {
+			err = fmt.Errorf("%w: height %d", light.ErrRange, height)
 		}
-		if meta == nil || commit == nil {
-			return fmt.Errorf("%w: height %d", light.ErrRange, height)
-		}
-		out, err = n.lightBlock(&meta.Header, commit)
 		return err
 	})
-	return out, err
+	return raw, err
 }
 
 // Checkpoint returns the checkpoint message of [Node.Head].
@@ -177,4 +157,9 @@ func (n *Node) Log(ctx context.Context, k journal.Kind, from uint64, max int) ([
 		err = fmt.Errorf("%w: %w", light.ErrRange, err)
 	}
 	return out, err
+}
+
+// Trail returns light blocks around changes of validators; see [light.Trailer].
+func (n *Node) Trail(_ context.Context, above uint64) ([][]byte, error) {
+	return n.trail.above(above), nil
 }

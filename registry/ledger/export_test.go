@@ -31,13 +31,12 @@ func (n *Node) AppHash(height uint64) []byte {
 
 // SignedBy says that the validator of another home signed a block.
 func (n *Node) SignedBy(key []byte, height uint64) bool {
-	c := n.comet.BlockStore().LoadBlockCommit(int64(height))
-	set := n.validators
-	if c == nil {
+	b, err := n.chain.lightBlock(height)
+	if err != nil || b == nil {
 		return false
 	}
-	for i, s := range c.Signatures {
-		if string(set.Validators[i].PubKey.Bytes()) == string(key) {
+	for i, s := range b.Commit.Signatures {
+		if string(b.ValidatorSet.Validators[i].PubKey.Bytes()) == string(key) {
 			return s.BlockIDFlag == types.BlockIDFlagCommit
 		}
 	}

@@ -24,6 +24,7 @@ var ErrNotJoined = errors.New("ledger: no member offers a snapshot that can be r
 // It is believed in nothing.
 type Member interface {
 	light.HeaderSource
+	light.Trailer
 	Checkpoint(ctx context.Context) ([]byte, error)
 }
 
@@ -73,7 +74,7 @@ func (h Home) Reset() error {
 // begin decides how a node starts. It returns nil where there is nothing to
 // join: the home has a state already, or the ledger is younger than its first
 // snapshot.
-func (o *Options) begin(ctx context.Context, home Home, g *directory.Genesis) (*joining, error) {
+func (o *Options) begin(ctx context.Context, home Home, g *directory.Genesis, kept *trail) (*joining, error) {
 	half := true
 	if _, err := os.Stat(home.joiningFile()); errors.Is(err, os.ErrNotExist) {
 		half = false
@@ -95,20 +96,16 @@ func (o *Options) begin(ctx context.Context, home Home, g *directory.Genesis) (*
 			return nil, err
 		}
 	}
-	young, err := o.young(ctx, g)
+	p, err := newStateProvider(g, kept, o.Join)
 	if err != nil {
 		return nil, err
 	}
-	if young {
+	newest, err := p.newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if newest < o.snapshotInterval()+settledAfter {
 		return nil, removeIfThere(home.joiningFile())
-	}
-	sources := make([]light.HeaderSource, len(o.Join))
-	for i, m := range o.Join {
-		sources[i] = m
-	}
-	p, err := newStateProvider(g, sources)
-	if err != nil {
-		return nil, err
 	}
 	if err := os.WriteFile(home.joiningFile(), nil, 0o600); err != nil {
 		return nil, err
@@ -131,23 +128,36 @@ func syncFolder(name string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// young says that the newest verified head is below the first snapshot, by
-// the first member who answers with one.
-func (o *Options) young(ctx context.Context, g *directory.Genesis) (bool, error) {
+// newest is the height of the newest verified head, by the first member who
+// answers with one.
+func (p *stateProvider) newest(ctx context.Context) (uint64, error) {
 	var errs error
-	for _, m := range o.Join {
+	for _, m := range p.sources {
 		ctx, cancel := context.WithTimeout(ctx, headerTimeout)
-		b, err := m.Checkpoint(ctx)
+		height, err := p.headOf(ctx, m)
 		cancel()
 		if err == nil {
-			var h *directory.Head
-			if h, err = light.VerifyHead(g, b); err == nil {
-				return h.Height < o.snapshotInterval()+settledAfter, nil
-			}
+			return height, nil
 		}
 		errs = errors.Join(errs, err)
 	}
-	return false, fmt.Errorf("%w: %w", ErrNotJoined, errs)
+	return 0, fmt.Errorf("%w: %w", ErrNotJoined, errs)
+}
+
+func (p *stateProvider) headOf(ctx context.Context, m Member) (uint64, error) {
+	b, err := m.Checkpoint(ctx)
+	if err != nil {
+		return 0, err
+	}
+	h, err := directory.DecodeHead(b)
+	if err != nil {
+		return 0, err
+	}
+	lb, err := p.verify(ctx, m, h.SignedHeader)
+	if err != nil {
+		return 0, err
+	}
+	return uint64(lb.Height), nil
 }
 
 // configure makes CometBFT look for snapshots.

@@ -12,10 +12,10 @@ import (
 	"github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/proxy"
+	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry"
-	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
@@ -28,6 +28,11 @@ type Options struct {
 	Logger *slog.Logger // nil means silence
 	Listen string       // address for other nodes, "tcp://host:port", with a port of its own; empty means none but loopback, on a free port
 	Peers  []string     // other nodes, "id@host:port"; empty for a ledger of one
+
+	// RetainBlocks is how many of the newest blocks are kept; 0 keeps all. None
+	// goes of which a validator may still be convicted (docs/operations.md), nor
+	// one above the oldest snapshot that is kept.
+	RetainBlocks uint64
 
 	SnapshotInterval uint64 // blocks from one snapshot to the next, the same for all members; 0 means 1,000
 
@@ -46,18 +51,19 @@ func (o *Options) snapshotInterval() uint64 {
 
 // A Node is a ledger node inside this process.
 type Node struct {
-	genesis    *directory.Genesis
-	validators *types.ValidatorSet
-	state      *registry.State
-	snapshots  *snapshots
-	app        *application
-	board      *board
-	comet      *node.Node
-	stores     *stores
-	stop       sync.Once
-	stopErr    error
-	stopped    chan struct{}
-	life       sync.RWMutex // held for reading by whoever uses comet, which must not be closed meanwhile
+	genesis   *directory.Genesis
+	state     *registry.State
+	snapshots *snapshots
+	app       *application
+	trail     *trail
+	board     *board
+	comet     *node.Node
+	chain     *chain // of comet; nil before it is there
+	stores    *stores
+	stop      sync.Once
+	stopErr   error
+	stopped   chan struct{}
+	life      sync.RWMutex // held for reading by whoever uses comet, which must not be closed meanwhile
 }
 
 // Start opens the home and starts the node. It returns when the node runs;
@@ -83,7 +89,11 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	join, err := o.begin(ctx, home, g)
+	kept, err := openTrail(home, g)
+	if err != nil {
+		return nil, err
+	}
+	join, err := o.begin(ctx, home, g, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +101,7 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{genesis: g, validators: light.Validators(g), state: state, board: newBoard(), stores: &stores{}, stopped: make(chan struct{})}
+	n := &Node{genesis: g, state: state, trail: kept, board: newBoard(), stores: &stores{}, stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			if n.snapshots != nil {
@@ -123,12 +133,17 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 		extra = append(extra, node.StateProvider(join.provider))
 	}
 	pace := newPace(c.Consensus, g, n.board)
-	n.app = &application{state: state, snapshots: n.snapshots, joining: join, genesis: g.Encode(), board: n.board, onBlock: pace.block}
+	n.app = &application{state: state, snapshots: n.snapshots, joining: join, genesis: g.Encode(), board: n.board, onBlock: pace.block, linked: n.link,
+		retain: retention{blocks: o.RetainBlocks, evidence: uint64(doc.ConsensusParams.Evidence.MaxAgeNumBlocks), snapshot: n.snapshots.oldest}}
 	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(n.app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
 		n.stores.open, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger), extra...)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
+	}
+	n.chain = &chain{n.comet.BlockStore(), sm.NewStore(n.stores.db("state"), sm.StoreOptions{})}
+	if err := n.chain.mend(n.trail); err != nil {
+		return nil, err
 	}
 	n.settle()
 	pace.reset() // blocks that were replayed say nothing about the next
@@ -142,6 +157,15 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	}
 	n.awaitPresent(ctx)
 	return n, nil
+}
+
+// link keeps the light blocks around changes of validators. Blocks that are
+// replayed before consensus is there are looked through afterwards.
+func (n *Node) link(height uint64) error {
+	if n.chain == nil {
+		return nil
+	}
+	return n.chain.link(n.trail, height)
 }
 
 // use runs f while the node is certain not to be stopped.

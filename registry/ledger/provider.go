@@ -26,7 +26,8 @@ var _ statesync.StateProvider = (*stateProvider)(nil)
 type stateProvider struct {
 	genesis *directory.Genesis
 	doc     *types.GenesisDoc
-	sources []light.HeaderSource
+	trail   *trail // grows by what the sources show
+	sources []Member
 	retry   time.Duration // between rounds of asking; 0 asks once
 
 	mu     sync.Mutex
@@ -38,12 +39,12 @@ const (
 	keptBlocks    = 64 // of a few snapshots
 )
 
-func newStateProvider(g *directory.Genesis, sources []light.HeaderSource) (*stateProvider, error) {
+func newStateProvider(g *directory.Genesis, kept *trail, sources []Member) (*stateProvider, error) {
 	doc, err := genesisDoc(g)
 	if err != nil {
 		return nil, err
 	}
-	return &stateProvider{genesis: g, doc: doc, sources: sources, retry: 500 * time.Millisecond, blocks: map[uint64]*types.LightBlock{}}, nil
+	return &stateProvider{genesis: g, doc: doc, trail: kept, sources: sources, retry: 500 * time.Millisecond, blocks: map[uint64]*types.LightBlock{}}, nil
 }
 
 // block returns the verified light block of a height.
@@ -78,14 +79,41 @@ func (p *stateProvider) block(ctx context.Context, height uint64) (*types.LightB
 	}
 }
 
-func (p *stateProvider) ask(ctx context.Context, s light.HeaderSource, height uint64) (*types.LightBlock, error) {
+func (p *stateProvider) ask(ctx context.Context, m Member, height uint64) (*types.LightBlock, error) {
 	ctx, cancel := context.WithTimeout(ctx, headerTimeout)
 	defer cancel()
-	b, err := s.Header(ctx, height)
+	raw, err := m.Header(ctx, height)
 	if err != nil {
 		return nil, err
 	}
-	return light.VerifyBlock(p.genesis, b, height)
+	b, err := p.verify(ctx, m, raw)
+	if err == nil && uint64(b.Height) != height {
+		err = fmt.Errorf("ledger: the light block of height %d for %d", b.Height, height)
+	}
+	return b, err
+}
+
+// verify reads a light block of a member and holds its validators against those
+// of its height: the genesis's, or the ones to which the changes in its trail
+// lead from there.
+func (p *stateProvider) verify(ctx context.Context, m Member, raw []byte) (*types.LightBlock, error) {
+	b, err := light.ReadLink(p.genesis, raw)
+	if err != nil {
+		return nil, err
+	}
+	for !bytes.Equal(b.ValidatorsHash, p.trail.validatorsAt(uint64(b.Height))) {
+		links, err := m.Trail(ctx, p.trail.newest())
+		if err != nil {
+			return nil, err
+		}
+		if len(links) == 0 {
+			return nil, fmt.Errorf("%w: the header of height %d has validators that nothing leads to", ErrTrail, b.Height)
+		}
+		if err := p.trail.extend(links); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
 // AppHash returns the hash of the state after the block of a height. The block
@@ -151,6 +179,13 @@ func (p *stateProvider) State(ctx context.Context, height uint64) (sm.State, err
 		ConsensusParams:                  params,
 		LastHeightConsensusParamsChanged: current.Height,
 	}
+	for _, x := range b[:2] { // the node will not have their blocks
+		if p.trail.wants(x.Header) {
+			if err := p.trail.keep(x); err != nil {
+				return sm.State{}, err
+			}
+		}
+	}
 	for i, to := range []**types.ValidatorSet{&s.LastValidators, &s.Validators, &s.NextValidators} {
 		set, err := p.validators(height + uint64(i))
 		if err != nil {
@@ -165,14 +200,45 @@ func (p *stateProvider) State(ctx context.Context, height uint64) (sm.State, err
 }
 
 // validators are those of a height, with whose turn it is to propose. No header
-// signs the turns; they follow from the genesis, one step for each block.
+// signs the turns: they follow from the genesis, one step for each block and
+// what each change adds.
 func (p *stateProvider) validators(height uint64) (*types.ValidatorSet, error) {
-	set := light.Validators(p.genesis)
 	if height == 0 || height > math.MaxInt32 {
 		return nil, fmt.Errorf("ledger: height %d", height)
 	}
-	if height > 1 {
-		set.IncrementProposerPriority(int32(height - 1))
+	set, at := light.Validators(p.genesis), uint64(1)
+	walk := func(to uint64) {
+		if to > at {
+			set.IncrementProposerPriority(int32(to - at))
+			at = to
+		}
 	}
+	for _, raw := range p.trail.sets(height) {
+		b, err := light.ReadLink(p.genesis, raw)
+		if err != nil {
+			return nil, err
+		}
+		walk(uint64(b.Height) - 1)
+		if err := set.UpdateWithChangeSet(changesOf(set, b.ValidatorSet)); err != nil {
+			return nil, err
+		}
+		walk(uint64(b.Height))
+	}
+	walk(height)
 	return set, nil
+}
+
+// changesOf are the changes that lead from one set to another.
+func changesOf(from, to *types.ValidatorSet) (out []*types.Validator) {
+	for _, v := range to.Validators {
+		if _, old := from.GetByAddress(v.Address); old == nil || old.VotingPower != v.VotingPower {
+			out = append(out, types.NewValidator(v.PubKey, v.VotingPower))
+		}
+	}
+	for _, v := range from.Validators {
+		if !to.HasAddress(v.Address) {
+			out = append(out, types.NewValidator(v.PubKey, 0))
+		}
+	}
+	return out
 }

@@ -105,6 +105,17 @@ func (s *snapshots) newest() *snapshot.Manifest {
 	return s.list[0]
 }
 
+// oldest is the height of the oldest snapshot that is kept, 0 before the first:
+// whoever joins by it needs the blocks since.
+func (s *snapshots) oldest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.list); n > 0 {
+		return s.list[n-1].Height
+	}
+	return 0
+}
+
 func (s *snapshots) at(height uint64) *snapshot.Manifest {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -592,6 +592,101 @@ func (x *SubmitResponse) GetResult() []byte {
 	return nil
 }
 
+// GetTrailRequest asks for light blocks from a height on.
+type GetTrailRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The answer starts with the first one above this height; 0 asks for those
+	// after the genesis.
+	Above         uint64 `protobuf:"varint,1,opt,name=above,proto3" json:"above,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTrailRequest) Reset() {
+	*x = GetTrailRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTrailRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTrailRequest) ProtoMessage() {}
+
+func (x *GetTrailRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTrailRequest.ProtoReflect.Descriptor instead.
+func (*GetTrailRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetTrailRequest) GetAbove() uint64 {
+	if x != nil {
+		return x.Above
+	}
+	return 0
+}
+
+// GetTrailResponse carries light blocks.
+type GetTrailResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CometBFT's LightBlock messages in the canonical form of docs/spec.md §6.7,
+	// ascending by height, at most 64. None means that the validators have not
+	// changed since; where there are more, the next call starts above the last.
+	LightBlocks   [][]byte `protobuf:"bytes,1,rep,name=light_blocks,json=lightBlocks,proto3" json:"light_blocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTrailResponse) Reset() {
+	*x = GetTrailResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTrailResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTrailResponse) ProtoMessage() {}
+
+func (x *GetTrailResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTrailResponse.ProtoReflect.Descriptor instead.
+func (*GetTrailResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetTrailResponse) GetLightBlocks() [][]byte {
+	if x != nil {
+		return x.LightBlocks
+	}
+	return nil
+}
+
 var File_zkconsent_v1_registry_proto protoreflect.FileDescriptor
 
 const file_zkconsent_v1_registry_proto_rawDesc = "" +
@@ -631,14 +726,19 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\x04code\x18\x02 \x01(\rR\x04code\x12\x1d\n" +
 	"\n" +
 	"item_codes\x18\x03 \x03(\rR\titemCodes\x12\x16\n" +
-	"\x06result\x18\x04 \x01(\fR\x06result2\x97\x04\n" +
+	"\x06result\x18\x04 \x01(\fR\x06result\"'\n" +
+	"\x0fGetTrailRequest\x12\x14\n" +
+	"\x05above\x18\x01 \x01(\x04R\x05above\"5\n" +
+	"\x10GetTrailResponse\x12!\n" +
+	"\flight_blocks\x18\x01 \x03(\fR\vlightBlocks2\xf5\x04\n" +
 	"\x0fRegistryService\x12p\n" +
 	"\rGetCheckpoint\x12\".zkconsent.v1.GetCheckpointRequest\x1a#.zkconsent.v1.GetCheckpointResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/checkpoint\x12l\n" +
 	"\fGetDirectory\x12!.zkconsent.v1.GetDirectoryRequest\x1a\".zkconsent.v1.GetDirectoryResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/directory\x12\\\n" +
 	"\x06GetLog\x12\x1b.zkconsent.v1.GetLogRequest\x1a\x1c.zkconsent.v1.GetLogResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/logs/{kind}\x12d\n" +
 	"\n" +
 	"GetGenesis\x12\x1f.zkconsent.v1.GetGenesisRequest\x1a .zkconsent.v1.GetGenesisResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/genesis\x12`\n" +
-	"\x06Submit\x12\x1b.zkconsent.v1.SubmitRequest\x1a\x1c.zkconsent.v1.SubmitResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/transactionsB=Z;github.com/zkconsent/zkconsent/api/zkconsent/v1;zkconsentv1b\x06proto3"
+	"\x06Submit\x12\x1b.zkconsent.v1.SubmitRequest\x1a\x1c.zkconsent.v1.SubmitResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/transactions\x12\\\n" +
+	"\bGetTrail\x12\x1d.zkconsent.v1.GetTrailRequest\x1a\x1e.zkconsent.v1.GetTrailResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/trailB=Z;github.com/zkconsent/zkconsent/api/zkconsent/v1;zkconsentv1b\x06proto3"
 
 var (
 	file_zkconsent_v1_registry_proto_rawDescOnce sync.Once
@@ -653,7 +753,7 @@ func file_zkconsent_v1_registry_proto_rawDescGZIP() []byte {
 }
 
 var file_zkconsent_v1_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_zkconsent_v1_registry_proto_goTypes = []any{
 	(GetLogRequest_Kind)(0),       // 0: zkconsent.v1.GetLogRequest.Kind
 	(*GetCheckpointRequest)(nil),  // 1: zkconsent.v1.GetCheckpointRequest
@@ -666,6 +766,8 @@ var file_zkconsent_v1_registry_proto_goTypes = []any{
 	(*GetGenesisResponse)(nil),    // 8: zkconsent.v1.GetGenesisResponse
 	(*SubmitRequest)(nil),         // 9: zkconsent.v1.SubmitRequest
 	(*SubmitResponse)(nil),        // 10: zkconsent.v1.SubmitResponse
+	(*GetTrailRequest)(nil),       // 11: zkconsent.v1.GetTrailRequest
+	(*GetTrailResponse)(nil),      // 12: zkconsent.v1.GetTrailResponse
 }
 var file_zkconsent_v1_registry_proto_depIdxs = []int32{
 	0,  // 0: zkconsent.v1.GetLogRequest.kind:type_name -> zkconsent.v1.GetLogRequest.Kind
@@ -674,13 +776,15 @@ var file_zkconsent_v1_registry_proto_depIdxs = []int32{
 	5,  // 3: zkconsent.v1.RegistryService.GetLog:input_type -> zkconsent.v1.GetLogRequest
 	7,  // 4: zkconsent.v1.RegistryService.GetGenesis:input_type -> zkconsent.v1.GetGenesisRequest
 	9,  // 5: zkconsent.v1.RegistryService.Submit:input_type -> zkconsent.v1.SubmitRequest
-	2,  // 6: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
-	4,  // 7: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
-	6,  // 8: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
-	8,  // 9: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
-	10, // 10: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
-	6,  // [6:11] is the sub-list for method output_type
-	1,  // [1:6] is the sub-list for method input_type
+	11, // 6: zkconsent.v1.RegistryService.GetTrail:input_type -> zkconsent.v1.GetTrailRequest
+	2,  // 7: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
+	4,  // 8: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
+	6,  // 9: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
+	8,  // 10: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
+	10, // 11: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
+	12, // 12: zkconsent.v1.RegistryService.GetTrail:output_type -> zkconsent.v1.GetTrailResponse
+	7,  // [7:13] is the sub-list for method output_type
+	1,  // [1:7] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -697,7 +801,7 @@ func file_zkconsent_v1_registry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_zkconsent_v1_registry_proto_rawDesc), len(file_zkconsent_v1_registry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -117,12 +117,13 @@ func (c *Client) restore() error {
 	if err != nil {
 		return err
 	}
-	h, err := VerifyHead(c.genesis, b)
+	s, err := verify(c.genesis, b)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCache, err)
 	}
-	c.floor = h
-	if u, ok := c.cached(h); ok && c.adopt(u) == nil {
+	c.floor = s
+	c.remember(s)
+	if u, ok := c.cached(s); ok && c.adopt(u) == nil {
 		return nil
 	}
 	c.broken, c.head, c.dir, c.dirBytes = nil, nil, nil, nil
@@ -130,8 +131,8 @@ func (c *Client) restore() error {
 }
 
 // cached reads the directory and the logs of a verified head.
-func (c *Client) cached(h *directory.Head) (*update, bool) {
-	u := &update{head: h}
+func (c *Client) cached(s *sight) (*update, bool) {
+	h, u := s.head, &update{sight: s}
 	var err error
 	if u.dirBytes, err = os.ReadFile(c.cache.directoryFile()); err != nil {
 		return nil, false

@@ -141,11 +141,20 @@ func (c *canned) Log(ctx context.Context, _ journal.Kind, _ uint64, max int) ([]
 	return out, nil
 }
 
+func (c *canned) Trail(ctx context.Context, _ uint64) ([][]byte, error) {
+	b, err := c.give(ctx)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return [][]byte{b}, nil
+}
+
 // calls are all calls of a remote, each with its error.
 func calls(ctx context.Context, r *wire.Remote) map[string]error {
 	_, checkpoint := r.Checkpoint(ctx)
 	_, dir := r.Directory(ctx)
 	_, log := r.Log(ctx, journal.Records, 0, 1)
 	_, submit := r.Submit(ctx, []byte("transaction"))
-	return map[string]error{"checkpoint": checkpoint, "directory": dir, "log": log, "submit": submit}
+	_, trail := r.Trail(ctx, 0)
+	return map[string]error{"trail": trail, "checkpoint": checkpoint, "directory": dir, "log": log, "submit": submit}
 }
