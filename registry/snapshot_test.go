@@ -462,6 +462,9 @@ func TestFullPagesAreMadeOnce(t *testing.T) {
 	if _, err := folder.Chunk(second, shared); !errors.As(err, &wrong) {
 		t.Errorf("a damaged chunk: %v", err)
 	}
+	if err := folder.Drop(second, shared); err != nil {
+		t.Fatal(err)
+	}
 	c.snapshot(folder, second)
 	if _, err := folder.Chunk(second, shared); err != nil {
 		t.Error(err)

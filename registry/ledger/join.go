@@ -83,7 +83,7 @@ func (o *Options) begin(ctx context.Context, home Home, g *directory.Genesis, ke
 	}
 	switch {
 	case half && len(o.Join) == 0:
-		return nil, fmt.Errorf("ledger: this home has begun to join and is not done: start it with Join, or empty it (Home.Reset)")
+		return nil, fmt.Errorf("ledger: a join or a restore into this home did not come to its end: do it again, or empty the home (Home.Reset)")
 	case half:
 		if err := home.Reset(); err != nil {
 			return nil, err

@@ -161,6 +161,10 @@ func (a *application) LoadSnapshotChunk(_ context.Context, r *abci.RequestLoadSn
 	}
 	b, err := a.snapshots.folder.Chunk(m, int(r.Chunk))
 	if err != nil {
+		var damaged *snapshot.ChunkError
+		if errors.As(err, &damaged) && int(r.Chunk) < len(m.Chunks) {
+			err = errors.Join(err, a.snapshots.folder.Drop(m, int(r.Chunk)))
+		}
 		a.snapshots.complain(r.Height, err)
 		return &abci.ResponseLoadSnapshotChunk{}, nil
 	}

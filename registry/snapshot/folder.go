@@ -48,8 +48,7 @@ func (f Folder) Put(d [sha256.Size]byte, b []byte) error {
 	return durable.ReplaceBytes(f.chunk(d), 0o600, b)
 }
 
-// Chunk reads chunk n of a snapshot. A damaged file is removed, so that the
-// next snapshot makes it anew, and reported as a [ChunkError].
+// Chunk reads chunk n of a snapshot. A damaged file is a [ChunkError].
 func (f Folder) Chunk(m *Manifest, n int) ([]byte, error) {
 	if n < 0 || n >= len(m.Chunks) {
 		return nil, &ChunkError{n}
@@ -58,11 +57,12 @@ func (f Folder) Chunk(m *Manifest, n int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.Check(n, b); err != nil {
-		return nil, errors.Join(err, os.Remove(f.chunk(m.Chunks[n])))
-	}
-	return b, nil
+	return b, m.Check(n, b)
 }
+
+// Drop removes the file of a damaged chunk, so that the next snapshot makes it
+// anew.
+func (f Folder) Drop(m *Manifest, n int) error { return os.Remove(f.chunk(m.Chunks[n])) }
 
 func readBounded(name string, max int64) ([]byte, error) {
 	r, err := os.Open(name)
