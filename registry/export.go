@@ -194,14 +194,14 @@ func (x *Export) records(from, to uint64) (out []snapshot.Record, err error) {
 		if !it.Valid() {
 			return nil, errors.Join(damaged("leaf index", "shorter than the record log"), it.Error())
 		}
-		p, err := decodePlaced(it.Value())
+		p, err := decodePlace(it.Value())
 		if err != nil {
 			return nil, err
 		}
-		if p.Authority != out[i].Authority || p.Lock != out[i].Lock {
-			return nil, damaged("leaf index", "a record is not the log's")
+		if p.at != from+uint64(i) {
+			return nil, damaged("leaf index", "entry %d of the record log has another place", from+uint64(i))
 		}
-		out[i].Commitment = p.Commitment
+		out[i].Commitment = p.cm
 		it.Next()
 	}
 	return out, it.Error()

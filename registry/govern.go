@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"crypto/sha256"
+
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/signed"
 	"github.com/zkconsent/zkconsent/registry/transaction"
@@ -57,6 +59,6 @@ func (f *frame) approved(t *transaction.Transaction) *refusal {
 // setDirectory replaces the directory as a whole.
 func (st *staging) setDirectory(d *directory.Directory) error {
 	st.dir, st.dirBytes = d, d.Encode()
-	st.state.Directory = d.Digest()
+	st.state.Directory = sha256.Sum256(st.dirBytes)
 	return st.set([]byte{keyDirectory}, st.dirBytes)
 }

@@ -120,14 +120,19 @@ func (m *model) close() {
 
 func (m *model) execute(raw []byte) (transaction.Code, []transaction.ItemCode) {
 	t, err := transaction.Decode(raw)
-	switch {
-	case err != nil:
+	if err != nil {
 		return transaction.Malformed, nil
+	}
+	ahead := uint64(1000)
+	if t.Kind.Governed() {
+		ahead = 1 << 22
+	}
+	switch {
 	case t.Genesis != m.genesis:
 		return transaction.OtherLedger, nil
 	case t.Expiry < m.height:
 		return transaction.Expired, nil
-	case t.Expiry > m.height+1000:
+	case t.Expiry > m.height+ahead:
 		return transaction.TooFarAhead, nil
 	case m.executed[t.Digest()]:
 		return transaction.Repeated, nil

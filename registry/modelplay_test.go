@@ -106,7 +106,7 @@ func (p *player) transaction(height uint64) []byte {
 	case 58:
 		x.Expiry = height - 1
 	case 59:
-		x.Expiry = height + transaction.MaxAhead + uint64(p.pick("ahead", 2))
+		x.Expiry = height + x.Kind.MaxAhead() + uint64(p.pick("ahead", 2))
 	}
 	if x.Kind.Governed() {
 		x.Payload = p.decision(x.Kind)

@@ -37,9 +37,7 @@ type rebuild struct {
 
 func newRebuild(records uint64, l *logs, set func(key, value []byte) error) *rebuild {
 	b := &rebuild{set: set, logs: l}
-	for h := range b.tree {
-		b.tree[h] = make([]fr.Element, 0, records>>(2*h)+1)
-	}
+	b.tree.reserve(min(records, 16<<20)) // more grows as it comes
 	return b
 }
 
@@ -89,7 +87,7 @@ func (b *rebuild) records(ctx context.Context, page []snapshot.Record) error {
 				return untrue("records", "entry %d is beyond the tree", n)
 			}
 			rec = journal.Record{Kind: r.Kind, Index: b.next, Authority: r.Authority, Lock: r.Lock, Leaf: leaves[i]}
-			if err := indexCommit(b.set, rec, r.Commitment); err != nil {
+			if err := indexCommit(b.set, rec, place{at: n, cm: r.Commitment}); err != nil {
 				return err
 			}
 			if b.next%64 == 0 {
@@ -202,15 +200,16 @@ func (b *rebuild) done(ctx context.Context) (e directory.Epoch, err error) {
 // nodes writes the tree of the newest epoch. Leaves that no epoch includes yet
 // are not in it.
 func (b *rebuild) nodes(ctx context.Context) error {
-	for h, layer := range b.tree {
-		for i, v := range layer {
+	for h, layer := range b.tree[:journal.Depth] {
+		for i := 0; i < len(layer); i += 4 {
 			if i%(1<<16) == 0 {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
 			}
-			x := v.Bytes()
-			if err := b.set(nodeKey(h, uint64(i)), x[:]); err != nil {
+			s := siblings{}
+			s.n = copy(s.node[:], layer[i:])
+			if err := b.set(nodeKey(h, uint64(i/4)), s.encode()); err != nil {
 				return err
 			}
 		}
@@ -226,12 +225,16 @@ func (b *rebuild) markRevoked(ctx context.Context, db *pebble.DB) error {
 		if !b.revoked.has(index) {
 			continue
 		}
-		p, err := readPlaced(db, index)
+		raw, err := get(db, numberKey(keyLeaf, index))
 		if err != nil {
 			return err
 		}
-		p.Revoked = true
-		if err := batch.Set(numberKey(keyLeaf, index), encodePlaced(p), nil); err != nil {
+		p, err := decodePlace(raw)
+		if err != nil {
+			return err
+		}
+		p.revoked = true
+		if err := batch.Set(numberKey(keyLeaf, index), p.encode(), nil); err != nil {
 			return err
 		}
 		if batch.Len() < 1<<20 {

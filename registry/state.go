@@ -104,17 +104,6 @@ func (s *State) load() (err error) {
 	return nil
 }
 
-func storeOptions(fs vfs.FS, o *Options, tr *trouble) *pebble.Options {
-	return &pebble.Options{
-		FS:                 fs,
-		ReadOnly:           o.ReadOnly,
-		Logger:             storeLogger{o.Logger},
-		EventListener:      tr.listener(),
-		FormatMajorVersion: pebble.FormatNewest, // its WAL tells a torn tail from a damaged middle
-		MemTableSize:       16 << 20,
-	}
-}
-
 // openStore opens the store, and gives up where it meets trouble on the way:
 // the store itself goes on trying what fails, on a full disk without end.
 func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (*pebble.DB, error) {
@@ -132,7 +121,9 @@ func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (*pebble.DB, erro
 			}
 			opened <- r
 		}()
-		r.db, r.err = pebble.Open(dir, storeOptions(fs, o, tr))
+		po := storeOptions()
+		po.FS, po.ReadOnly, po.Logger, po.EventListener = fs, o.ReadOnly, storeLogger{o.Logger}, tr.listener()
+		r.db, r.err = pebble.Open(dir, po)
 	}()
 	select {
 	case r := <-opened:

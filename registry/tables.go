@@ -49,7 +49,7 @@ func (r *run) value(s span) []byte { return r.bytes[s.at+s.key : s.at+s.key+s.va
 func newTables(s *State) *tables {
 	ctx, stop := context.WithCancel(context.Background())
 	t := &tables{db: s.db, fs: s.options.FS, dir: s.dir, runs: map[byte]*run{}, jobs: make(chan *run, 1), done: make(chan struct{}), stop: stop}
-	options := storeOptions(t.fs, &s.options, s.trouble)
+	options := storeOptions()
 	options.EnsureDefaults()
 	go t.write(ctx, options.MakeWriterOptions(6, t.db.TableFormat()))
 	return t

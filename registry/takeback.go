@@ -75,7 +75,7 @@ func (st *staging) revoke(a *admitted) ([]transaction.ItemCode, error) {
 
 // strike revokes the live leaf p at index. It leaves the tree when the epoch
 // closes.
-func (st *staging) strike(index uint64, rs fr.Element, p placed) error {
+func (st *staging) strike(index uint64, rs fr.Element, p journal.Placed) error {
 	p.Revoked = true
 	rec := journal.Record{Revoked: true, Index: index, RS: rs}
 	if err := st.append(journal.Records, rec.Encode()); err != nil {

@@ -127,9 +127,10 @@ var decoders = map[string]map[string]string{
 		"readSections":      "FuzzRead",
 	},
 	"registry": {
-		"State.Restore": "- takes a decoded manifest; what is in its chunks is FuzzDecodePage's and TestAttack_LyingSnapshot's",
-		"decodeMeta":    "FuzzDecodeMeta",
-		"decodePlaced":  "FuzzDecodePlaced",
+		"State.Restore":   "- takes a decoded manifest; what is in its chunks is FuzzDecodePage's and TestAttack_LyingSnapshot's",
+		"decodeMeta":      "FuzzDecodeMeta",
+		"decodePlace":     "FuzzDecodePlace",
+		"siblings.decode": "FuzzDecodeSiblings",
 	},
 	"registry/journal": {
 		"DecodeAudit":      "FuzzDecodeAudit",
@@ -143,11 +144,14 @@ var decoders = map[string]map[string]string{
 	"registry/ledger": {
 		"decodeProof":    "FuzzDecodeProof",
 		"Restoring.read": "FuzzDecodeProof",
+		"decodeTrail":    "FuzzDecodeTrail",
+		"openTrail":      "- reads a file of bounded size for decodeTrail",
 		"Home.validator": "- reads the validator's own secret files with CometBFT's decoder, which the node does before it listens",
 	},
 	"registry/ledger/light": {
 		"VerifyHead":         "FuzzVerifyHead",
 		"decodeEvidence":     "FuzzDecodeEvidence",
+		"ReadLink":           "FuzzDecodeLink",
 		"ReadLinkUnverified": "FuzzDecodeLink",
 		"decodeLink":         "FuzzDecodeLink",
 		"read":               "FuzzVerifyHead",

@@ -191,20 +191,20 @@ func (a *acknowledged) hear(line string) {
 // must check clean as the kill left it, and its state must be the one that its
 // blocks give when they are executed from genesis on.
 func TestFault_Kill(t *testing.T) {
-	rounds := faulttest.Rounds(20, 100, 1000)
+	rounds := faulttest.Rounds(15, 100, 1000)
 	seed := uint64(time.Now().UnixNano())
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	home := newHome(t)
 	cache := t.TempDir() // one client watches all the time
 	done := acknowledged{commits: map[uint64]uint64{}}
 	ref := newReference(t, home)
-	began := time.Now()
-	child(t, home, perRound, 0, &done)
-	start := time.Since(began)
+	start := child(t, home, perRound, 0, &done) // what a start takes on this machine, as it was last
 	early, lost := 0, 0
 	for round := range rounds {
 		life := time.Duration(rnd.Int64N(int64(3 * start)))
-		if !child(t, home, uint64(round+2)*perRound, life, &done) {
+		if took := child(t, home, uint64(round+2)*perRound, life, &done); took > 0 {
+			start = took
+		} else {
 			early++
 		}
 		if every := max(10, rounds/40); round%every == every-1 || round == rounds-1 { // some kills in a row, with nothing in between
@@ -220,10 +220,11 @@ func TestFault_Kill(t *testing.T) {
 }
 
 // child runs a node in a process of its own and kills it when its life is
-// over, or with a life of zero as soon as it is ready. It reports whether the
-// node had got ready.
-func child(t *testing.T, home ledger.Home, first uint64, life time.Duration, done *acknowledged) (ready bool) {
+// over, or with a life of zero as soon as it is ready. It returns what the start
+// took, zero for a node that did not get ready.
+func child(t *testing.T, home ledger.Home, first uint64, life time.Duration, done *acknowledged) (took time.Duration) {
 	t.Helper()
+	began := time.Now()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), childHome+"="+string(home), fmt.Sprintf("%s_FIRST=%d", childHome, first))
 	var stderr bytes.Buffer
@@ -247,7 +248,7 @@ func child(t *testing.T, home ledger.Home, first uint64, life time.Duration, don
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		done.hear(lines.Text())
 		if lines.Text() == "ready" {
-			ready = true
+			took = time.Since(began)
 			if life == 0 {
 				kill()
 			}
@@ -258,7 +259,7 @@ func child(t *testing.T, home ledger.Home, first uint64, life time.Duration, don
 	default:
 		t.Fatalf("the node ended by itself: %s", stderr.String())
 	}
-	return ready
+	return took
 }
 
 // verify holds a killed home against what was acknowledged: first as it lies
