@@ -18,7 +18,7 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full assurance figures test-fhir fuzz demo clean
+.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full assurance figures figures-idle test-fhir fuzz demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ test-fhir: ## the FHIR compiler's tests and HL7's official examples (fetched onc
 
 figures: ## measure circuits, proving, verifying, commits; prints the tables
 	go test -count=1 -v -timeout 15m -run Figures ./benchmarks
+
+figures-idle: ## the disk of an idle ledger: an hour, and the month computed from it
+	ZKCONSENT_IDLE=1h go test -count=1 -v -timeout 75m -run TestIdleFigures ./benchmarks
 
 fuzz: ## each fuzz target for FUZZTIME (20s); a line for each, and failure if one fails
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; targets=0; failed=0; \

@@ -96,15 +96,30 @@ func (s *State) Commit() error {
 		return ErrNotStaged
 	}
 	s.staged = nil
-	if err := st.batch.Commit(pebble.Sync); err != nil {
-		// Whether it reached the disk is unknown until the store is read again.
-		s.broken = true
+	if err := s.write(st.batch); err != nil {
 		return fmt.Errorf("registry: block %d: %w", st.height, err)
 	}
 	s.mu.Lock()
 	s.cur = st.frame
 	s.mu.Unlock()
 	return st.batch.Close()
+}
+
+// write makes a batch durable. Where it fails, whether the batch reached the
+// disk is unknown until the store is read again, and nothing is written before.
+// The store panics when it cannot write its log.
+func (s *State) write(b *pebble.Batch) (err error) {
+	s.broken = true
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrBroken, r)
+		}
+	}()
+	if err := b.Commit(pebble.Sync); err != nil {
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	s.broken = false
+	return nil
 }
 
 func (s *State) dropStaged() {

@@ -60,6 +60,7 @@ type checker struct {
 	seen     uint64 // keys that a rule has accounted for
 
 	records journal.Replay
+	logs    logs // as far as they were read
 	tree    layers
 	live    map[fr.Element]uint64 // leaves of each authority at the newest epoch
 	used    map[fr.Element]uint64 // commits of each authority since then
@@ -107,6 +108,7 @@ func stageOf(prefix byte) string {
 // hands each entry on.
 func (c *checker) scanLog(prefix byte, k journal.Kind, visit func(n uint64, entry []byte) error) error {
 	acc, want := journal.NewAccumulator(), k.Of(&c.f.state)
+	c.logs[k] = acc
 	err := c.scan(prefix, want.Count, func(n uint64, key, value []byte) error {
 		if !bytes.Equal(key, number(n)) {
 			return damaged(k.String()+" log", "entry %d is missing", n)
@@ -158,15 +160,24 @@ func (c *checker) replay() error {
 	case last.Records != c.f.closed || last.ClosedAt != c.f.lastClose:
 		return damaged("meta", "the newest close is not the newest epoch's")
 	}
+	closes, err := c.closes()
+	if err != nil {
+		return err
+	}
+	defer closes.close()
 	next := 0
 	closeUpTo := func(n uint64) error {
 		for ; next < len(epochs) && epochs[next].Records == n; next++ {
-			root, err := merkle.Update(&c.tree, journal.Depth, c.records.Take())
+			leaves := c.records.Take()
+			root, err := merkle.Update(&c.tree, journal.Depth, leaves)
 			if err != nil {
 				return err
 			}
 			if root != epochs[next].Root {
 				return fmt.Errorf("replayed up to here, the tree's root is not that of epoch %d", next)
+			}
+			if err := closes.check(epochs[next], leaves); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -189,6 +200,9 @@ func (c *checker) replay() error {
 	}
 	if next != len(epochs) {
 		return damaged("epoch log", "epoch %d closes beyond the record log", next)
+	}
+	if err := closes.done(); err != nil {
+		return err
 	}
 	if n := uint64(len(c.records.Placed)); n != c.f.next {
 		return damaged("meta", "%d leaves, the next index is %d", n, c.f.next)

@@ -54,8 +54,8 @@ func TestCheckFindsDamageThatChecksumsMiss(t *testing.T) {
 	}
 	it.Close()
 	db.Close()
-	if len(first) != 13 {
-		t.Fatalf("%d kinds of entries, the test wants one of each of 13", len(first))
+	if len(first) != 15 {
+		t.Fatalf("%d kinds of entries, the test wants one of each of 15", len(first))
 	}
 	for prefix, e := range first {
 		for what, change := range map[string]func(db *pebble.DB) error{

@@ -20,8 +20,13 @@ func (st *staging) closeEpoch() error {
 	if err != nil {
 		return err
 	}
+	st.state.Epoch++
 	if len(leaves) > 0 {
-		if st.state.Root, err = merkle.Update(&nodes{st: st, cache: map[nodeID]fr.Element{}}, journal.Depth, leaves); err != nil {
+		tree := &nodes{st: st, cache: map[nodeID]fr.Element{}}
+		if st.state.Root, err = merkle.Update(tree, journal.Depth, leaves); err != nil {
+			return err
+		}
+		if err := st.noteBuckets(tree, leaves); err != nil {
 			return err
 		}
 		if err := st.countLive(live); err != nil {
@@ -30,15 +35,49 @@ func (st *staging) closeEpoch() error {
 	}
 	st.closed = st.logs[journal.Records].Count()
 	st.lastClose = st.time
-	st.state.Epoch++
-	e := directory.Epoch{
+	return st.appendEpoch(directory.Epoch{
 		Number:      st.state.Epoch,
 		Root:        st.state.Root,
 		Records:     st.closed,
 		Withdrawals: st.logs[journal.Withdrawals].Count(),
 		ClosedAt:    st.time,
+	})
+}
+
+// appendEpoch adds an epoch to its log, and its anchor. An anchor is a
+// kilobyte, a twentieth of the blocks that consensus keeps of the same time;
+// to derive it later would take a read of the log up to it.
+func (st *staging) appendEpoch(e directory.Epoch) error {
+	anchor := journal.EncodeAnchor(e, st.logs[journal.Records], st.logs[journal.Withdrawals], st.logs[journal.Epochs])
+	if err := st.set(numberKey(keyAnchor, e.Number), anchor); err != nil {
+		return err
 	}
 	return st.append(journal.Epochs, e.Encode())
+}
+
+// noteBuckets writes the roots of the buckets that the leaves lie in.
+func (st *staging) noteBuckets(tree merkle.Nodes, leaves []merkle.Leaf) error {
+	for _, b := range bucketsOf(leaves) {
+		v, err := tree.Get(journal.BucketHeight, b)
+		if err != nil {
+			return err
+		}
+		root := v.Bytes()
+		if err := st.set(bucketKey(st.state.Epoch, b), root[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bucketsOf lists the buckets of leaves, ascending, each once.
+func bucketsOf(leaves []merkle.Leaf) []uint64 {
+	out := make([]uint64, len(leaves))
+	for i, l := range leaves {
+		out[i] = l.Index / journal.BucketSize
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // pending reads the leaves that changed since the last close, and by how much

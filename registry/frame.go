@@ -13,7 +13,7 @@ import (
 )
 
 // format is the version of the store's layout.
-const format = 1
+const format = 2
 
 // logs are the accumulators, by journal.Kind.
 type logs [journal.Audits + 1]*journal.Accumulator

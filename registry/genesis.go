@@ -3,8 +3,8 @@ package registry
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/merkle"
 	"github.com/zkconsent/zkconsent/registry/journal"
@@ -49,7 +49,7 @@ func (s *State) InitGenesis(message []byte) ([sha256.Size]byte, error) {
 	st := &staging{frame: f, batch: s.db.NewIndexedBatch()}
 	epoch := directory.Epoch{Root: f.state.Root, ClosedAt: g.Time}
 	err = firstError(
-		func() error { return st.append(journal.Epochs, epoch.Encode()) },
+		func() error { return st.appendEpoch(epoch) },
 		func() error { return st.batch.Set([]byte{keyGenesis}, f.genesis, nil) },
 		func() error { return st.batch.Set([]byte{keyDirectory}, f.dirBytes, nil) },
 		st.seal,
@@ -58,9 +58,8 @@ func (s *State) InitGenesis(message []byte) ([sha256.Size]byte, error) {
 		st.batch.Close()
 		return none, err
 	}
-	if err := st.batch.Commit(pebble.Sync); err != nil {
-		s.broken = true
-		return none, err
+	if err := s.write(st.batch); err != nil {
+		return none, fmt.Errorf("registry: genesis: %w", err)
 	}
 	s.mu.Lock()
 	s.cur = f

@@ -24,6 +24,8 @@ const (
 	keyCommitment = 'c' // authority, cm: index
 	keySecret     = 'v' // v: position in the withdrawal log
 	keyNode       = 'n' // height, index: node
+	keyBucket     = 'b' // epoch, bucket (4 bytes): its root, of each that the epoch's close changed
+	keyAnchor     = 'h' // epoch: its anchor message
 	keyQuota      = 'q' // class, authority: epoch, used
 	keyExecuted   = 'x' // expiry, digest: 1
 )
@@ -49,6 +51,18 @@ func elementKey(prefix byte, es ...fr.Element) []byte {
 
 func nodeKey(height int, index uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{keyNode, byte(height)}, index)
+}
+
+// nodeIndex is the index in a node's key; ok is false if the key is no node's.
+func nodeIndex(key []byte) (index uint64, ok bool) {
+	if len(key) != 1+1+8 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(key[2:]), true
+}
+
+func bucketKey(epoch, bucket uint64) []byte {
+	return binary.BigEndian.AppendUint32(numberKey(keyBucket, epoch), uint32(bucket))
 }
 
 func quotaKey(class byte, authority fr.Element) []byte {

@@ -19,7 +19,7 @@ var (
 	ErrHeight     = errors.New("registry: not the next block")
 	ErrTime       = errors.New("registry: block time runs backwards or is out of bounds")
 	ErrNotStaged  = errors.New("registry: no block is staged")
-	ErrBroken     = errors.New("registry: an earlier write failed; close the state and open it again")
+	ErrBroken     = errors.New("registry: a write failed; close the state and open it again")
 	ErrRange      = errors.New("registry: no such range of this log")
 	ErrClosed     = errors.New("registry: the state is closed")
 	errBadOptions = errors.New("registry: Options is nil")
@@ -72,7 +72,7 @@ func Open(dir string, o *Options) (*State, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
-	tr := &trouble{log: o.Logger}
+	tr := newTrouble(o.Logger)
 	db, err := openStore(dir, fs, o, tr)
 	if err != nil {
 		return nil, fmt.Errorf("registry: opening %s: %w", dir, err)
@@ -84,22 +84,43 @@ func Open(dir string, o *Options) (*State, error) {
 	return s, nil
 }
 
-// openStore turns a panic of the store, which is how it reports some damaged
-// files, into an error.
-func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (db *pebble.DB, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			db, err = nil, fmt.Errorf("damaged store: %v", r)
-		}
+// openStore opens the store, and gives up where it meets trouble on the way:
+// the store itself goes on trying what fails, on a full disk without end.
+func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (*pebble.DB, error) {
+	type result struct {
+		db  *pebble.DB
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			// The store reports some damaged files by a panic.
+			if p := recover(); p != nil {
+				r = result{nil, fmt.Errorf("damaged store: %v", p)}
+			}
+			opened <- r
+		}()
+		r.db, r.err = pebble.Open(dir, &pebble.Options{
+			FS:                 fs,
+			ReadOnly:           o.ReadOnly,
+			Logger:             storeLogger{o.Logger},
+			EventListener:      tr.listener(),
+			FormatMajorVersion: pebble.FormatNewest, // its WAL tells a torn tail from a damaged middle
+			MemTableSize:       16 << 20,
+		})
 	}()
-	return pebble.Open(dir, &pebble.Options{
-		FS:                 fs,
-		ReadOnly:           o.ReadOnly,
-		Logger:             storeLogger{o.Logger},
-		EventListener:      tr.listener(),
-		FormatMajorVersion: pebble.FormatNewest, // its WAL tells a torn tail from a damaged middle
-		MemTableSize:       16 << 20,
-	})
+	select {
+	case r := <-opened:
+		return r.db, r.err
+	case <-tr.met:
+		go func() {
+			if r := <-opened; r.db != nil {
+				r.db.Close()
+			}
+		}()
+		return nil, tr.err()
+	}
 }
 
 // Close closes the state. A staged block is dropped.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -13,20 +14,33 @@ import (
 type trouble struct {
 	log   *slog.Logger
 	first atomic.Pointer[DamageError]
+	met   chan struct{} // closed when first is set
 }
+
+func newTrouble(l *slog.Logger) *trouble { return &trouble{log: l, met: make(chan struct{})} }
+
+// retryAfter is how long the store waits before it tries again what failed in
+// its background. Left alone it tries without a pause, as on a full disk, where
+// each of its tries fails.
+const retryAfter = 50 * time.Millisecond
 
 func (t *trouble) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		DataCorruption: func(i pebble.DataCorruptionInfo) { t.note(i.Path, i.Details) },
 		BackgroundError: func(err error) {
 			t.note("store", err)
+			time.Sleep(retryAfter)
 		},
 	}
 }
 
 func (t *trouble) note(where string, err error) {
 	e := &DamageError{Where: where, Reason: fmt.Sprint(err)}
-	if t.first.CompareAndSwap(nil, e) && t.log != nil {
+	if !t.first.CompareAndSwap(nil, e) {
+		return
+	}
+	close(t.met)
+	if t.log != nil {
 		t.log.Error("registry store is damaged", "where", where, "err", err)
 	}
 }

@@ -65,6 +65,9 @@ func Recheck(record []byte, t Trust) (Verdict, error) {
 	if err := r.recheckEpoch(p, asked.Request); err != nil {
 		return Verdict{}, err
 	}
+	if distrusted(dir, &asked.Request.Trust, r.Epoch) {
+		return Verdict{}, faulty("epoch", "it may hold records that were distrusted at the time of the verdict")
+	}
 	if err := r.recheckPresentation(p, asked.Request, t.Keys); err != nil {
 		return Verdict{}, err
 	}

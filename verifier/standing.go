@@ -21,6 +21,7 @@ type Standing struct {
 	Until     consent.Time
 	Withdrawn bool
 	Since     consent.Time // time of the withdrawal's block; 0 when not withdrawn
+	AskAgain  bool         // it may rest on records that the stewards have distrusted since
 }
 
 // MarshalJSON writes ids and digests in hexadecimal.
@@ -33,7 +34,8 @@ func (s Standing) MarshalJSON() ([]byte, error) {
 		Until     consent.Time `json:"until"`
 		Withdrawn bool         `json:"withdrawn"`
 		Since     consent.Time `json:"since,omitempty"`
-	}{hex.EncodeToString(s.RequestID[:]), hex.EncodeToString(s.Digest[:]), s.Rule, field.Hex(s.Nullifier), s.Until, s.Withdrawn, s.Since})
+		AskAgain  bool         `json:"askAgain,omitempty"`
+	}{hex.EncodeToString(s.RequestID[:]), hex.EncodeToString(s.Digest[:]), s.Rule, field.Hex(s.Nullifier), s.Until, s.Withdrawn, s.Since, s.AskAgain})
 }
 
 // standingPage is how many answers are read at once.
@@ -47,7 +49,8 @@ const standingPage = 512
 // each is called in order of the requests' ids; its error ends the walk and is
 // returned. Standing tests the whole withdrawal log of one fresh head and
 // otherwise fails with ErrStaleHead: an old answer would read as good news.
-// Answers to eligibility prove no consent, so they are never withdrawn here.
+// Answers to eligibility prove no consent, so they are never withdrawn here;
+// any answer may have to be asked for again after the stewards' distrust.
 func (v *Verifier) Standing(ctx context.Context, each func(Standing) error) error {
 	s, err := v.ledger.look(ctx)
 	if err != nil {
@@ -73,6 +76,9 @@ func (v *Verifier) Standing(ctx context.Context, each func(Standing) error) erro
 				if withdrawn {
 					st.Withdrawn, st.Since = true, consent.Time(at)
 				}
+			}
+			if st.AskAgain, err = v.askAgain(ctx, s.dir, a.Request); err != nil {
+				return err
 			}
 			if err := each(st); err != nil {
 				return err

@@ -27,6 +27,7 @@ const (
 	InvalidRequest  Reason = "invalid-request" // no longer acceptable under the newest directory
 	UnknownEpoch    Reason = "unknown-epoch"
 	StaleEpoch      Reason = "stale-epoch"
+	Distrusted      Reason = "distrusted" // the epoch may hold records that the stewards took off the tree
 	Withdrawn       Reason = "withdrawn"
 	NullifierSpent  Reason = "nullifier-spent"
 	BadKey          Reason = "bad-key"

@@ -89,6 +89,9 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	if aged(successor, verdict.At, r.MaxRootAge) {
 		return deny(StaleEpoch)
 	}
+	if distrusted(s.dir, &r.Trust, epoch) {
+		return deny(Distrusted)
+	}
 
 	scope := r.Scope(p.Rk)
 	if scope.IsZero() {

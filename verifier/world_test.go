@@ -107,7 +107,8 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, prover: loaded.prover, keys: loaded.keys, now: time.Unix(1_781_000_000, 0), rng: rand.New(rand.NewPCG(1, 2))}
 	w.headKey = ed25519.NewKeyFromSeed(w.seed(100))
 	w.genesis = sha256.Sum256([]byte("the ledger of this test"))
-	w.dir.Parameters = directory.Parameters{Epoch: epochSeconds, MaxHeadAge: 600, Heartbeat: 60, Quota: 100, PowBits: 8, DevelopmentKeys: true}
+	w.dir.Parameters = directory.Parameters{Epoch: epochSeconds, MaxHeadAge: 600, Heartbeat: 60, Quota: 100, PowBits: 8, TrustPeriod: 1 << 20, DevelopmentKeys: true}
+	w.dir.Validators = []directory.Validator{{Key: w.headKey.Public().(ed25519.PublicKey), Power: 1, Name: "Validator"}}
 	w.issuer = w.join(1, "Clinic A", directory.Issuer)
 	w.issuer2 = w.join(2, "Clinic B", directory.Issuer)
 	w.registrar = w.join(3, "Registrar", directory.Registrar)

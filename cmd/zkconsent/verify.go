@@ -138,6 +138,9 @@ kept. Nullifiers that were spent once stay, or the same claim could be answered 
 				return a.emit(list, func(w io.Writer) {
 					for _, s := range list {
 						state := "in force"
+						if s.AskAgain {
+							state = "ASK AGAIN: an authority it may rest on is distrusted"
+						}
 						if s.Withdrawn {
 							state = "WITHDRAWN " + instant(s.Since)
 						}
