@@ -9,10 +9,10 @@ import (
 
 // Errors of a [Source], in the process or across the wire.
 var (
-	ErrRange    = errors.New("light: the node's log does not have this range")
+	ErrRange = errors.New("light: the node's log does not have this range")
 	// ErrReplaced reports a bucket that has another root by now.
 	ErrReplaced = errors.New("light: the node's bucket has another root now")
-	ErrBusy      = errors.New("light: the node holds as many transactions as it can; send again later")
+	ErrBusy     = errors.New("light: the node holds as many transactions as it can; send again later")
 	// ErrUnknownOutcome reports a transaction whose fate nobody waited for. It
 	// may be executed until its expiry; sending the same bytes again is safe.
 	ErrUnknownOutcome = errors.New("light: stopped waiting for a transaction that may still be executed")

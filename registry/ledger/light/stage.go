@@ -25,10 +25,10 @@ type stage struct {
 	layers
 	epochs   []directory.Epoch
 	closes   [][]byte // new entries of the epoch log
-	replayed uint64 // entries of the record log that span knows
-	patch    *patch // over the crown
-	at       uint64 // the epoch that the patched crown belongs to
-	fresh    bool   // the anchor is of this stage: nothing has confirmed it
+	replayed uint64   // entries of the record log that span knows
+	patch    *patch   // over the crown
+	at       uint64   // the epoch that the patched crown belongs to
+	fresh    bool     // the anchor is of this stage: nothing has confirmed it
 }
 
 // syncLayers brings a client of layers from where it stands to a head.
