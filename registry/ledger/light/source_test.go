@@ -43,7 +43,7 @@ func testGenesis() *directory.Genesis {
 		ChainID: "light-test", Time: uint64(start.Unix()),
 		Directory: directory.Directory{
 			Validators: []directory.Validator{{Key: pub(validatorSeed), Power: 10, Name: "Member"}},
-			Parameters: directory.Parameters{Epoch: 10, MaxHeadAge: 60, Heartbeat: 6, Quota: 1000, PowBits: 8, RevokeDelay: 60, TrustPeriod: 1 << 20},
+			Parameters: directory.Parameters{Epoch: 10, MaxHeadAge: 60, Heartbeat: 6, Quota: 1 << 20, PowBits: 8, RevokeDelay: 60, TrustPeriod: 1 << 20},
 			Authorities: []directory.Authority{{
 				ID: directory.AuthorityID(pub(registrarSeed)), Key: pub(registrarSeed), URI: "https://example.org/r", Name: "R", Roles: directory.Registrar, Active: true,
 			}},
