@@ -143,8 +143,14 @@ var decoders = map[string]map[string]string{
 		"Home.validator": "- reads the validator's own secret files with CometBFT's decoder, which the node does before it listens",
 	},
 	"registry/ledger/light": {
-		"VerifyHead":  "FuzzVerifyHead",
-		"readEntries": "FuzzReadEntries",
+		"VerifyHead":      "FuzzVerifyHead",
+		"decodeBucketSet": "FuzzDecodeBucketSet",
+		"parseBucket":     "FuzzParseBucket",
+		"parseElements":   "FuzzParseBucket",
+		"readBuckets":     "FuzzReadBuckets",
+		"readEntries":     "FuzzReadEntries",
+		"readLayer":       "FuzzReadLayer",
+		"scanEntries":     "FuzzReadEntries",
 	},
 	"registry/transaction": {
 		"Decode":            "FuzzDecode",

@@ -102,20 +102,12 @@ func (c *cache) entries(k journal.Kind, n uint64) ([][]byte, error) {
 // readEntries reads n entries, each with its length before it, and tells how
 // many bytes they take.
 func readEntries(in io.Reader, n uint64) (out [][]byte, size int64, err error) {
-	r := bufio.NewReader(in)
-	for range n {
-		l, err := r.ReadByte()
-		if err != nil {
-			return nil, 0, err
-		}
-		b := make([]byte, l)
-		if _, err := io.ReadFull(r, b); err != nil {
-			return nil, 0, err
-		}
-		out = append(out, b)
-		size += 1 + int64(l)
-	}
-	return out, size, nil
+	err = scanEntries(bufio.NewReader(in), n, func(b []byte) error {
+		out = append(out, append([]byte(nil), b...))
+		size += 1 + int64(len(b))
+		return nil
+	})
+	return out, size, err
 }
 
 // restore brings the client to where its cache stands. The head must verify;

@@ -1,7 +1,9 @@
 package light
 
 import (
+	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"math/big"
 	"slices"
@@ -86,6 +88,8 @@ func (s *bucketSet) encode() []byte {
 		b = binary.BigEndian.AppendUint32(b, uint32(n))
 	}
 	e.Bytes(2, b)
+	sum := sha256.Sum256(e.Encoded())
+	e.Bytes(3, sum[:])
 	return e.Encoded()
 }
 
@@ -102,6 +106,14 @@ func decodeBucketSet(b []byte) (s bucketSet, err error) {
 	}
 	if len(list) > 0 {
 		d.Fail("buckets", "not a multiple of 4 bytes")
+	}
+	sum := d.Bytes(3, "digest", sha256.Size, sha256.Size)
+	if d.Err() == nil {
+		// A damaged set would be another one, and show by what it shares with
+		// the true one what both are for.
+		if want := sha256.Sum256(b[:len(b)-5-sha256.Size]); !bytes.Equal(sum, want[:]) {
+			d.Fail("digest", "the set is damaged")
+		}
 	}
 	return s, d.Done()
 }

@@ -116,9 +116,9 @@ func (c *cache) saveBuckets(l *layers, epoch uint64) error {
 
 const bucketRecord = 4 + 8 + journal.BucketSize*field.Size
 
-// readBuckets reads what saveBuckets wrote. position tells how many entries of
-// the record log an epoch's tree has in it.
-func readBuckets(in io.Reader, position func(epoch uint64) (uint64, bool)) (map[uint64]*bucket, error) {
+// readBuckets reads what saveBuckets wrote. position tells of a bucket that is
+// wanted how many entries of the record log its epoch's tree has in it.
+func readBuckets(in io.Reader, position func(number, epoch uint64) (uint64, bool)) (map[uint64]*bucket, error) {
 	out := map[uint64]*bucket{}
 	var buf [bucketRecord]byte
 	for {
@@ -133,7 +133,7 @@ func readBuckets(in io.Reader, position func(epoch uint64) (uint64, bool)) (map[
 			return out, err
 		}
 		n := uint64(binary.BigEndian.Uint32(buf[:]))
-		if at, ok := position(binary.BigEndian.Uint64(buf[4:])); ok && n < journal.Buckets {
+		if at, ok := position(n, binary.BigEndian.Uint64(buf[4:])); ok {
 			out[n] = &bucket{leaves: leaves, at: at}
 		}
 	}
@@ -188,7 +188,7 @@ func (c *Client) restoreLayers(h *directory.Head) error {
 	if err := c.restoreLogs(s); err != nil {
 		return err
 	}
-	if s.held, err = c.cachedBuckets(s.epochs); err != nil {
+	if s.held, err = c.cachedBuckets(&s.set, s.epochs); err != nil {
 		return err
 	}
 	if s.patch, s.at = c.cachedLayer(h); s.patch == nil || c.settle(s) != nil {
@@ -258,9 +258,9 @@ func (c *Client) cachedLayer(h *directory.Head) (*patch, uint64) {
 	return newPatch(k), epoch
 }
 
-// cachedBuckets reads the kept buckets. What is damaged has another root and
-// is dropped when that is seen.
-func (c *Client) cachedBuckets(epochs []directory.Epoch) (map[uint64]*bucket, error) {
+// cachedBuckets reads the kept buckets of the set. One that is damaged has
+// another root and is dropped when that is seen.
+func (c *Client) cachedBuckets(set *bucketSet, epochs []directory.Epoch) (map[uint64]*bucket, error) {
 	f, err := os.Open(c.cache.bucketsFile())
 	if errors.Is(err, os.ErrNotExist) {
 		return map[uint64]*bucket{}, nil
@@ -269,8 +269,8 @@ func (c *Client) cachedBuckets(epochs []directory.Epoch) (map[uint64]*bucket, er
 		return nil, err
 	}
 	defer f.Close()
-	held, _ := readBuckets(f, func(epoch uint64) (uint64, bool) {
-		if epoch >= uint64(len(epochs)) {
+	held, _ := readBuckets(f, func(number, epoch uint64) (uint64, bool) {
+		if epoch >= uint64(len(epochs)) || !set.has(number) {
 			return 0, false
 		}
 		return epochs[epoch].Records, true

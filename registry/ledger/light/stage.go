@@ -164,7 +164,13 @@ func (c *Client) chooseAnchor(ctx context.Context, s *stage) error {
 	s.records = &shelf{file: c.cache.logFile(journal.Records), first: first[0]}
 	s.withdrawals = &shelf{file: c.cache.logFile(journal.Withdrawals), first: first[1]}
 	s.replayed = first[0]
-	return nil
+	held, err := c.cachedBuckets(&s.set, s.epochs)
+	for n, b := range held {
+		if b.at >= first[0] {
+			s.held[n] = b // a folder that lost its logs still has its buckets
+		}
+	}
+	return err
 }
 
 // readLog puts the missing entries of a log on its shelf.
@@ -268,7 +274,7 @@ func (c *Client) readLayer(ctx context.Context) (*crown, error) {
 
 // readFirst takes the bucket that the anchor cuts through, whose later leaves
 // alone are in the log. Everybody who starts at this anchor takes it, whatever
-// they own, and takes it once.
+// they own, and takes it once unless it is lost.
 func (c *Client) readFirst(ctx context.Context, s *stage) error {
 	n := s.patch.buckets()
 	if s.anchor == nil || n == 0 {
@@ -278,7 +284,7 @@ func (c *Client) readFirst(ctx context.Context, s *stage) error {
 	if s.span.known {
 		n = s.span.first / journal.BucketSize
 	}
-	if s.held[n] != nil || s.set.has(n) || s.span.covers(n) || n >= s.patch.buckets() {
+	if s.held[n] != nil || s.span.covers(n) || n >= s.patch.buckets() {
 		return nil
 	}
 	b, err := c.readBucket(ctx, s.patch, n)
