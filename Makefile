@@ -18,7 +18,7 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full assurance figures figures-idle test-fhir fuzz demo clean
+.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-idle test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: build ## the whole story on this machine, in a temporary folder
 	bin/zkconsent demo
 
 check: format vet lint boundary generated vulnerabilities ## everything that reads the source and does not run it
+
+testnet: build ## a consortium of four members as four processes on this machine, until Ctrl-C; ZKCONSENT_TESTNET_ONCE=1 tests itself and stops
+	deploy/testnet.sh
 
 format: ## fail if gofmt would change a file
 	@files="$$($(GO_FILES) | xargs gofmt -l)"; if [ -n "$$files" ]; then echo "gofmt -w is needed for:"; echo "$$files"; exit 1; fi
@@ -59,6 +62,15 @@ test: ## the short tests
 
 test-full: ## all tests, fuzz seeds included
 	go test -timeout 60m ./...
+
+test-ledger: ## break the ledger at full length: kills, failing disks, flipped bits, old backups; prints the table, fails where one test fails
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
+	ZKCONSENT_FAULTS=1 go test -count=1 -p 1 -timeout 60m -run '^TestFault' -v ./registry/... 2>&1 | tee "$$log" | \
+	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \
+	[ $$state = 0 ] || { echo; grep -v '^=== ' "$$log"; }; \
+	echo; printf '%-52s %8s  %s\n' fault injected 'what became of it'; \
+	sed -n 's/^ *[a-z_]*\.go:[0-9]*: FAULT | //p' "$$log" | awk -F ' [|] ' '{ printf "%-52s %8s  %s\n", $$1, $$2, $$3 }'; \
+	exit $$state
 
 assurance: ## what the circuits' soundness rests on, in figures; prints the table of docs/assurance.md, fails where one falls short
 	@go run ./internal/assurance/run -out $(CACHE)/assurance

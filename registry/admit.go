@@ -17,7 +17,10 @@ type admitted struct {
 	sealed      []consent.Sealed
 	withdrawals []fr.Element
 	revocations []transaction.Revocation
-	directory   *directory.Directory // with the authority's new record
+	spendings   []transaction.Spending
+	anchors     []transaction.Anchor
+	directory   *directory.Directory // after the change that stewards approved
+	distrust    *directory.Distrust  // the range that goes with it
 }
 
 // refusal is why a transaction is not executed.
@@ -43,8 +46,8 @@ func (f *frame) admit(raw []byte, height uint64, seen func(key []byte) (bool, er
 		return nil, refuse(transaction.OtherLedger, "it names genesis %x", t.Genesis[:8]), nil
 	case t.Expiry < height:
 		return nil, refuse(transaction.Expired, "last height %d, this is %d", t.Expiry, height), nil
-	case t.Expiry-height > transaction.MaxAhead:
-		return nil, refuse(transaction.TooFarAhead, "last height %d, this is %d, at most %d ahead", t.Expiry, height, transaction.MaxAhead), nil
+	case t.Expiry-height > t.Kind.MaxAhead():
+		return nil, refuse(transaction.TooFarAhead, "last height %d, this is %d, at most %d ahead", t.Expiry, height, t.Kind.MaxAhead()), nil
 	}
 	a := &admitted{Transaction: t, digest: t.Digest()}
 	if known, err := seen(executedKey(t.Expiry, a.digest)); err != nil {
@@ -56,7 +59,7 @@ func (f *frame) admit(raw []byte, height uint64, seen func(key []byte) (bool, er
 		return nil, r, nil
 	}
 	switch {
-	case t.Kind == transaction.SetAuthority:
+	case t.Kind.Governed():
 		if r := f.govern(a); r != nil {
 			return nil, r, nil
 		}
@@ -84,9 +87,11 @@ func (a *admitted) decodePayload() *refusal {
 		a.withdrawals, err = transaction.DecodeWithdrawals(a.Payload)
 	case transaction.Revoke:
 		a.revocations, err = transaction.DecodeRevocations(a.Payload)
-	case transaction.SetAuthority: // decoded where it is judged
-	default:
-		err = fmt.Errorf("%v", a.Kind)
+	case transaction.Spend:
+		a.spendings, err = transaction.DecodeSpendings(a.Payload)
+	case transaction.AuditRoot:
+		a.anchors, err = transaction.DecodeAnchors(a.Payload)
+	default: // of the stewards: decoded where it is judged
 	}
 	if err != nil {
 		return refuse(transaction.Malformed, "%v", err)
@@ -107,6 +112,8 @@ func (f *frame) permits(t *transaction.Transaction) *refusal {
 		need = directory.Registrar
 	case transaction.CommitCredentials:
 		need = directory.Issuer
+	case transaction.Spend, transaction.AuditRoot:
+		need = directory.Verifier
 	}
 	if need != 0 && who.Roles&need == 0 {
 		return refuse(transaction.NotInRole, "%s is not for roles %#x", t.Kind, uint8(who.Roles))

@@ -14,12 +14,23 @@ type Block struct {
 	Height uint64 // from 1, without gaps
 	Time   uint64 // unix seconds, never below the last block's
 	Txs    [][]byte
+
+	// Misbehaving are the addresses in consensus of validators of which the
+	// block holds evidence that they signed two blocks of one height.
+	Misbehaving [][20]byte
 }
 
 // Applied is what a block did.
 type Applied struct {
 	AppHash [sha256.Size]byte    // of the state after the block
 	Results []transaction.Result // of its transactions, in their order
+
+	// Validators are those whose power the block changed, ascending by key,
+	// each with its power afterwards: 0 for one that was removed.
+	Validators []directory.Validator
+
+	// Parameters are the ledger's after the block.
+	Parameters directory.Parameters
 }
 
 // Apply executes the next block and stages it: nothing is visible or durable
@@ -56,11 +67,12 @@ func (s *State) Apply(b Block) (*Applied, error) {
 
 func (st *staging) run(b Block) (*Applied, error) {
 	st.height, st.time = b.Height, b.Time
-	if err := st.forget(); err != nil {
+	before := st.dir
+	if err := st.punish(b.Misbehaving); err != nil {
 		return nil, err
 	}
 	out := &Applied{Results: make([]transaction.Result, len(b.Txs))}
-	executed := false
+	executed := 0
 	for i, raw := range b.Txs {
 		r, err := st.execute(raw)
 		if err != nil {
@@ -68,11 +80,19 @@ func (st *staging) run(b Block) (*Applied, error) {
 		}
 		r.Height = b.Height
 		out.Results[i] = r
-		executed = executed || r.Code == transaction.Executed
+		if r.Code == transaction.Executed {
+			executed++
+		}
 	}
 	p := st.dir.Parameters
-	if b.Time >= st.lastClose+p.Epoch || p.EveryBlock && executed {
+	closes := b.Time >= st.lastClose+p.Epoch || p.EveryBlock && executed > 0
+	if closes {
 		if err := st.closeEpoch(); err != nil {
+			return nil, err
+		}
+	}
+	if closes || executed > 0 {
+		if err := st.forget(executed); err != nil {
 			return nil, err
 		}
 	}
@@ -80,6 +100,7 @@ func (st *staging) run(b Block) (*Applied, error) {
 		return nil, err
 	}
 	out.AppHash = st.appHash()
+	out.Validators, out.Parameters = changedPower(before, st.dir), st.dir.Parameters
 	return out, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
@@ -24,6 +25,11 @@ func TestCheckFindsDamageThatChecksumsMiss(t *testing.T) {
 	c.epoch()
 	c.one(c.signed(hospital, transaction.Revoke, transaction.RevocationPayload([]transaction.Revocation{{Index: 1, RS: rs(2)}})))
 	c.one(c.signed(hospital, transaction.Withdraw, transaction.WithdrawalPayload([]fr.Element{rs(1), rs(2)})))
+	shared := directory.Scope{Name: "scope", Members: members(insurer)}
+	c.one(c.decree(transaction.SetScope, shared.Encode()))
+	c.one(c.signed(insurer, transaction.Spend, spending(shared, 1, 2, 3)))
+	c.one(c.signed(insurer, transaction.AuditRoot, transaction.AuditPayload([]transaction.Anchor{{Epoch: 0}, {Epoch: 1}})))
+	c.one(c.decree(transaction.DistrustRange, transaction.DistrustPayload(transaction.Distrusting{Distrust: directory.Distrust{Authority: issuer.id, To: 9}})))
 	c.epoch()
 	c.one(c.commit(hospital, 9))
 	c.s.Close()
@@ -54,8 +60,8 @@ func TestCheckFindsDamageThatChecksumsMiss(t *testing.T) {
 	}
 	it.Close()
 	db.Close()
-	if len(first) != 15 {
-		t.Fatalf("%d kinds of entries, the test wants one of each of 15", len(first))
+	if len(first) != 19 {
+		t.Fatalf("%d kinds of entries, the test wants one of each of 19", len(first))
 	}
 	for prefix, e := range first {
 		for what, change := range map[string]func(db *pebble.DB) error{

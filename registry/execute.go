@@ -2,12 +2,9 @@ package registry
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
-	"errors"
 	"runtime"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/merkle"
@@ -35,8 +32,12 @@ func (st *staging) execute(raw []byte) (transaction.Result, error) {
 		r.Items, err = st.withdraw(a)
 	case transaction.Revoke:
 		r.Items, err = st.revoke(a)
+	case transaction.Spend:
+		r.Items, err = st.spend(a)
+	case transaction.AuditRoot:
+		r.Items, err = st.anchor(a)
 	default:
-		err = st.setDirectory(a.directory)
+		err = st.decree(a)
 	}
 	if err != nil {
 		return r, err
@@ -113,110 +114,4 @@ func leavesOf(kind consent.Kind, authority fr.Element, items []consent.Sealed) [
 	}
 	wg.Wait()
 	return out
-}
-
-func (st *staging) withdraw(a *admitted) ([]transaction.ItemCode, error) {
-	q := quota{}
-	if !a.Signer.IsZero() { // a stamp has paid already, and has nobody's quota
-		var err error
-		if q, err = st.quota(quotaWithdrawals, a.Signer); err != nil {
-			return nil, err
-		}
-	}
-	codes := make([]transaction.ItemCode, len(a.withdrawals))
-	for i, v := range a.withdrawals {
-		key := elementKey(keySecret, v)
-		known, err := st.has(key)
-		switch {
-		case err != nil:
-			return nil, err
-		case known:
-			codes[i] = transaction.RepeatedSecret
-			continue
-		case q.used >= st.dir.Parameters.Quota:
-			codes[i] = transaction.OverQuota
-			continue
-		}
-		w := journal.Withdrawal{V: v, At: st.time}
-		if err := st.set(key, number(st.logs[journal.Withdrawals].Count())); err != nil {
-			return nil, err
-		}
-		if err := st.append(journal.Withdrawals, w.Encode()); err != nil {
-			return nil, err
-		}
-		q.used++
-	}
-	if a.Signer.IsZero() {
-		return codes, nil
-	}
-	return codes, st.setQuota(q)
-}
-
-func (st *staging) revoke(a *admitted) ([]transaction.ItemCode, error) {
-	codes := make([]transaction.ItemCode, len(a.revocations))
-	for i, r := range a.revocations {
-		if r.Index >= st.next {
-			codes[i] = transaction.UnknownIndex
-			continue
-		}
-		p, err := st.placed(r.Index)
-		if err != nil {
-			return nil, err
-		}
-		lock := consent.Lock(r.RS)
-		byIssuer := r.RS.IsZero() && p.Kind == consent.KindCredential && !a.Signer.IsZero() && p.Authority.Equal(&a.Signer)
-		switch {
-		case p.Revoked:
-			codes[i] = transaction.AlreadyRevoked
-			continue
-		case !byIssuer && (r.RS.IsZero() || !lock.Equal(&p.Lock)):
-			codes[i] = transaction.WrongRS
-			continue
-		}
-		p.Revoked = true
-		rec := journal.Record{Revoked: true, Index: r.Index, RS: r.RS}
-		if err := st.append(journal.Records, rec.Encode()); err != nil {
-			return nil, err
-		}
-		if err := st.setPlaced(r.Index, p); err != nil {
-			return nil, err
-		}
-	}
-	return codes, nil
-}
-
-// The classes of quotas: each is Parameters.Quota for an authority and epoch.
-const (
-	quotaCommits     = 1
-	quotaWithdrawals = 2
-)
-
-type quota struct {
-	key, old []byte
-	used     uint64
-}
-
-// quota reads what an authority has used in this epoch. A count of an earlier
-// epoch counts for nothing.
-func (st *staging) quota(class byte, authority fr.Element) (quota, error) {
-	q := quota{key: quotaKey(class, authority)}
-	v, err := get(st.batch, q.key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return q, nil
-	}
-	if err != nil {
-		return q, err
-	}
-	if len(v) != 16 {
-		return q, damaged("quota", "%d bytes", len(v))
-	}
-	q.old = v
-	if binary.BigEndian.Uint64(v) == st.state.Epoch {
-		q.used = binary.BigEndian.Uint64(v[8:])
-	}
-	return q, nil
-}
-
-func (st *staging) setQuota(q quota) error {
-	return st.setAux(q.key, q.old, append(number(st.state.Epoch), number(q.used)...))
 }

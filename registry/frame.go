@@ -18,18 +18,6 @@ const format = 2
 // logs are the accumulators, by journal.Kind.
 type logs [journal.Audits + 1]*journal.Accumulator
 
-// A checksum is the sum without order (exclusive or) of the SHA-256 of
-// entries. It finds damage, not malice: for malice there is the AppHash.
-type checksum [sha256.Size]byte
-
-// toggle adds an entry, or takes it out.
-func (c *checksum) toggle(key, value []byte) {
-	d := sha256.Sum256(append(append(number(uint64(len(key))), key...), value...))
-	for i := range c {
-		c[i] ^= d[i]
-	}
-}
-
 // A DamageError reports stored bytes that are not what the ledger wrote.
 type DamageError struct {
 	Where  string
@@ -58,7 +46,7 @@ func (f *frame) encode() []byte {
 	for _, k := range journal.Kinds() {
 		e.Bytes(7+uint8(k), f.logs[k].Hashes())
 	}
-	e.Bytes(13, f.aux[:])
+	e.Bytes(13, f.aux.bytes())
 	b := e.Encoded()
 	d := sha256.Sum256(b)
 	return append(b, d[:]...)
@@ -101,7 +89,7 @@ func decodeMeta(b []byte) (*frame, error) {
 	for _, k := range journal.Kinds() {
 		hashes[k] = d.Bytes(7+uint8(k), k.String(), 0, 64*sha256.Size)
 	}
-	copy(f.aux[:], d.Bytes(13, "aux", sha256.Size, sha256.Size))
+	aux := d.Bytes(13, "aux", 2*setLanes, 2*setLanes)
 	if err := d.Done(); err != nil {
 		return nil, damaged("meta", "%v", err)
 	}
@@ -110,6 +98,10 @@ func decodeMeta(b []byte) (*frame, error) {
 		return nil, damaged("state", "%v", err)
 	}
 	f.state = *s
+	f.aux = *lanes((*[2 * setLanes]byte)(aux))
+	if f.aux.digest() != s.Auxiliary {
+		return nil, damaged("quotas and replay set", "their hash is not the state's")
+	}
 	for _, k := range journal.Kinds() {
 		want := k.Of(s)
 		if f.logs[k], err = journal.Restore(want.Count, hashes[k]); err != nil {

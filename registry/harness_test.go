@@ -166,7 +166,16 @@ func (c *chain) stamped(k transaction.Kind, payload []byte) *transaction.Transac
 }
 
 func (c *chain) govern(a directory.Authority, by ...party) *transaction.Transaction {
-	t := c.tx(transaction.SetAuthority, transaction.AuthorityPayload(a))
+	return c.decree(transaction.SetAuthority, transaction.AuthorityPayload(a), by...)
+}
+
+// decree is a transaction that the parties, or else the first two stewards,
+// approve.
+func (c *chain) decree(k transaction.Kind, payload []byte, by ...party) *transaction.Transaction {
+	t := c.tx(k, payload)
+	if by == nil {
+		by = []party{steward1, steward2}
+	}
 	for _, s := range by {
 		if err := t.Approve(s.id, s.key); err != nil {
 			c.t.Fatal(err)
@@ -219,6 +228,19 @@ func (c *chain) commit(by party, ns ...uint64) *transaction.Transaction {
 
 func (c *chain) credential(by party, ns ...uint64) *transaction.Transaction {
 	return c.signed(by, transaction.CommitCredentials, transaction.SealedPayload(sealed(ns...)))
+}
+
+// spending is a payload that spends numbered nullifiers in a scope.
+func spending(in directory.Scope, ns ...uint64) []byte {
+	var out []transaction.Spending
+	for _, n := range ns {
+		out = append(out, transaction.Spending{Scope: directory.ScopeID(in.Name), Nullifier: nullifier(n), Digest: [32]byte{byte(n)}})
+	}
+	return transaction.SpendPayload(out)
+}
+
+func nullifier(n uint64) fr.Element {
+	return field.Of("test-nullifier", binary.BigEndian.AppendUint64(nil, n))
 }
 
 func wantItems(t testing.TB, what string, r transaction.Result, want ...transaction.ItemCode) {

@@ -23,6 +23,8 @@ const (
 	keyLock       = 'l' // authority, lock: index
 	keyCommitment = 'c' // authority, cm: index
 	keySecret     = 'v' // v: position in the withdrawal log
+	keySpent      = 'u' // scope, nullifier: position in the spend log
+	keyAnchored   = 'o' // authority, epoch: position in the audit log
 	keyNode       = 'n' // height, index: node
 	keyBucket     = 'b' // epoch, bucket (4 bytes): its root, of each that the epoch's close changed
 	keyAnchor     = 'h' // epoch: its anchor message
@@ -47,6 +49,10 @@ func elementKey(prefix byte, es ...fr.Element) []byte {
 		k = append(k, b[:]...)
 	}
 	return k
+}
+
+func anchoredKey(authority fr.Element, epoch uint64) []byte {
+	return binary.BigEndian.AppendUint64(elementKey(keyAnchored, authority), epoch)
 }
 
 func nodeKey(height int, index uint64) []byte {

@@ -39,16 +39,16 @@ func (st *staging) append(k journal.Kind, entry []byte) error {
 	return a.Append(entry)
 }
 
-// setAux writes an entry of those that the checksum covers. old is the value
-// it replaces, nil for none.
+// setAux writes an entry of those that the set hash covers. old is the value
+// it replaces, nil for none; without a new value the entry goes.
 func (st *staging) setAux(key, old, value []byte) error {
 	if old != nil {
-		st.aux.toggle(key, old)
+		st.aux.remove(key, old)
 	}
 	if value == nil {
 		return st.batch.Delete(key, nil)
 	}
-	st.aux.toggle(key, value)
+	st.aux.add(key, value)
 	return st.set(key, value)
 }
 
@@ -72,18 +72,27 @@ func (st *staging) seal() (err error) {
 			st.state.Audits = l
 		}
 	}
+	st.state.Auxiliary = st.aux.digest()
 	return st.set([]byte{keyMeta}, st.frame.encode())
 }
 
+// forgetAtOnce is how many entries of the replay set a block drops beyond twice
+// those that it adds.
+const forgetAtOnce = 1024
+
 // forget drops what the replay set need not remember any more: transactions
-// whose last height has passed are refused for that.
-func (st *staging) forget() error {
+// whose last height has passed are refused for that. The set is part of the
+// state hash, so this is only for blocks that change the state anyhow: an idle
+// one would otherwise call for another. And it is bounded, oldest first,
+// because all of a thousand blocks' transactions may expire with one height;
+// the set still shrinks to what is needed, by as much as each block adds.
+func (st *staging) forget(added int) error {
 	it, err := st.batch.NewIter(&pebble.IterOptions{LowerBound: []byte{keyExecuted}, UpperBound: numberKey(keyExecuted, st.height)})
 	if err != nil {
 		return err
 	}
 	var keys [][]byte
-	for it.First(); it.Valid(); it.Next() {
+	for it.First(); it.Valid() && len(keys) < forgetAtOnce+2*added; it.Next() {
 		keys = append(keys, append([]byte(nil), it.Key()...))
 	}
 	if err := it.Close(); err != nil {

@@ -59,8 +59,8 @@ type frame struct {
 	logs      logs
 	dir       *directory.Directory
 	dirBytes  []byte
-	genesis   []byte   // the genesis message
-	aux       checksum // of quotas and the replay set, which no log can restore
+	genesis   []byte  // the genesis message
+	aux       setHash // of quotas and the replay set, which no log can restore
 }
 
 // Open opens or creates the state in dir.

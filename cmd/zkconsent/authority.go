@@ -67,8 +67,8 @@ func (a *app) authorityAddVerb() *cobra.Command {
 		Use:   "add --key HEX --name NAME --uri URI --roles LIST",
 		Short: "As a steward: add an authority to the ledger, or change one",
 		Long: `Add an authority to the ledger, or with --id change one: its key, name, roles, or
-whether it is active. The steward's key is in this folder. A ledger that wants the
-approvals of several stewards refuses the approval of one.`,
+whether it is active. The steward's key is in this folder. Where a decision takes the
+approvals of several stewards, use: zkconsent steward propose authority.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			pub, err := parseKey(key)
 			if err != nil {
@@ -92,6 +92,9 @@ approvals of several stewards refuses the approval of one.`,
 			d, err := o.light.Directory()
 			if err != nil {
 				return err
+			}
+			if n := d.Parameters.Stewards; n > 1 {
+				return fmt.Errorf("this ledger wants %d approvals: make a proposal with zkconsent steward propose authority, for others to approve", n)
 			}
 			if old, ok := d.Authority(record.ID); ok {
 				record.Sequence = old.Sequence + 1
@@ -141,19 +144,7 @@ func (a *app) authorityListVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			type view struct {
-				ID     string `json:"id"`
-				Name   string `json:"name"`
-				URI    string `json:"uri"`
-				Roles  string `json:"roles"`
-				Active bool   `json:"active"`
-				Live   uint64 `json:"liveRecords"`
-				Key    string `json:"key"`
-			}
-			v := []view{}
-			for _, k := range d.Authorities {
-				v = append(v, view{field.Hex(k.ID), k.Name, k.URI, formatRoles(k.Roles), k.Active, k.Live, hex.EncodeToString(k.Key)})
-			}
+			v := viewAuthorities(d)
 			return a.emit(v, func(w io.Writer) {
 				fmt.Fprintf(w, "%-18s %-24s %-28s %-34s %s\n", "id", "name", "roles", "uri", "live records")
 				for _, k := range v {

@@ -215,10 +215,10 @@ func (d *demo) startNode() (stop func() error, err error) {
 	ready, done := make(chan string, 1), make(chan error, 1)
 	home := ledger.Home(filepath.Join(d.home("steward"), "node"))
 	go func() {
-		done <- d.app.serveNode(ctx, home, "127.0.0.1:0", "", nil, func(grpcAddr, _ string) error {
+		done <- d.app.serveNode(ctx, service{home: home, listen: "127.0.0.1:0", ready: func(grpcAddr, _ string) error {
 			ready <- grpcAddr
 			return nil
-		})
+		}})
 	}()
 	select {
 	case d.node = <-ready:

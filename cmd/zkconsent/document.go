@@ -15,22 +15,24 @@ func (a *app) documentVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "document",
 		Short: "Make the lists that a ledger names by digest",
-		Long: `Make trust lists and value sets. The ledger's genesis names them by digest;
-verifiers put them into their requests, and wallets compare.`,
+		Long: `Make trust lists and value sets, or write a built-in schema. The ledger names them by
+digest, from its genesis on or by a decision of its stewards; verifiers put them into
+their requests, and wallets compare.`,
 	}
-	c.AddCommand(a.trustListVerb(), a.valueSetVerb())
+	c.AddCommand(a.trustListVerb(), a.valueSetVerb(), a.schemaVerb())
 	return c
 }
 
 func (a *app) trustListVerb() *cobra.Command {
 	var name, out string
+	var number uint64
 	var ids []string
 	c := &cobra.Command{
 		Use:     "trust-list --name NAME --authority ID …",
 		Short:   "List the authorities whose records count",
 		Example: "  zkconsent document trust-list --name hospitals --authority 1f…9a --out hospitals.zkc",
 		RunE: func(*cobra.Command, []string) error {
-			t := consent.TrustList{Name: name, Sequence: 1}
+			t := consent.TrustList{Name: name, Sequence: number}
 			for _, id := range ids {
 				e, err := field.ParseHex(id)
 				if err != nil {
@@ -47,6 +49,7 @@ func (a *app) trustListVerb() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&name, "name", "", "name on the ledger")
+	f.Uint64Var(&number, "number", 1, "number of this version; on a ledger that has one it only rises")
 	f.StringArrayVar(&ids, "authority", nil, "id of an authority; may be repeated")
 	f.StringVar(&out, "out", "", "`file` to write; - for standard output")
 	required(c, "name", "authority", "out")
@@ -55,13 +58,14 @@ func (a *app) trustListVerb() *cobra.Command {
 
 func (a *app) valueSetVerb() *cobra.Command {
 	var name, out string
+	var number uint64
 	var texts, prefixes, ids []string
 	c := &cobra.Command{
 		Use:     "value-set --name NAME --text VALUE …",
 		Short:   "List the values that a predicate accepts",
 		Example: "  zkconsent document value-set --name plans-2026 --text GOLD --text SILVER --out plans.zkc",
 		RunE: func(*cobra.Command, []string) error {
-			s := consent.ValueSet{Name: name, Sequence: 1}
+			s := consent.ValueSet{Name: name, Sequence: number}
 			for _, t := range texts {
 				v, err := consent.EncodeText(t)
 				if err != nil {
@@ -95,11 +99,31 @@ func (a *app) valueSetVerb() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&name, "name", "", "name on the ledger")
+	f.Uint64Var(&number, "number", 1, "number of this version; on a ledger that has one it only rises")
 	f.StringArrayVar(&texts, "text", nil, "a text, for slots of type text; may be repeated")
 	f.StringArrayVar(&prefixes, "prefix", nil, "the beginning of codes, such as E11, for slots of type code; may be repeated")
 	f.StringArrayVar(&ids, "id", nil, "an identifier of digits (SNOMED CT, RxNorm), for slots of type id; may be repeated")
 	f.StringVar(&out, "out", "", "`file` to write; - for standard output")
 	required(c, "name", "out")
+	return c
+}
+
+func (a *app) schemaVerb() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "schema NAME --out FILE",
+		Short: "Write a schema that this program knows, for: zkconsent steward propose schema",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, ok := consent.BuiltinSchema(args[0])
+			if !ok {
+				return misuse("%q is no schema of this program", args[0])
+			}
+			return a.putDocument("schema", out, s.Encode(), s.Name, s.Digest())
+		},
+	}
+	c.Flags().StringVar(&out, "out", "", "`file` to write; - for standard output")
+	required(c, "out")
 	return c
 }
 

@@ -78,10 +78,10 @@ func found(t *testing.T, parameters ...string) *town {
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
 		a := &app{stdin: strings.NewReader(""), stdout: os.Stderr, stderr: os.Stderr, now: time.Now}
-		done <- a.serveNode(ctx, ledger.Home(filepath.Join(w.home("steward"), "node")), "127.0.0.1:0", "", nil, func(address, _ string) error {
+		done <- a.serveNode(ctx, service{home: ledger.Home(filepath.Join(w.home("steward"), "node")), listen: "127.0.0.1:0", ready: func(address, _ string) error {
 			ready <- address
 			return nil
-		})
+		}})
 	}()
 	select {
 	case w.node = <-ready:

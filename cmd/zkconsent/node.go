@@ -5,25 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"net"
 	"os"
-	"sort"
+	"path/filepath"
 	"syscall"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/spf13/cobra"
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
-	"github.com/zkconsent/zkconsent/consent"
-	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/server"
 	"github.com/zkconsent/zkconsent/registry/ledger"
+	"github.com/zkconsent/zkconsent/registry/ledger/member"
 	"github.com/zkconsent/zkconsent/registry/ledger/wire"
 	"google.golang.org/grpc"
 )
 
 func (a *app) nodeVerb() *cobra.Command {
-	c := &cobra.Command{Use: "node", Short: "Start a ledger and run its node"}
-	c.AddCommand(a.nodeInitVerb(), a.nodeStartVerb())
+	c := &cobra.Command{Use: "node", Short: "Start a ledger or join one, and run its node"}
+	c.AddCommand(a.nodeCardVerb(), a.nodeInitVerb(), a.nodeJoinVerb(), a.nodeStartVerb(), a.nodeStatusVerb(), a.nodeLeaveVerb())
 	return c
 }
 
@@ -34,128 +35,40 @@ func (a *app) nodeHome(named string) string {
 	return a.path("node")
 }
 
-func (a *app) nodeInitVerb() *cobra.Command {
-	var chain, stewardKey, stewardName, stewardURI string
-	var trusts, sets []string
-	p := directory.Parameters{Stewards: 1}
-	c := &cobra.Command{
-		Use:   "init --chain NAME --steward-key HEX",
-		Short: "Make a new ledger: its genesis and its one validator",
-		Long: `Make a new ledger with this node as its one validator, and write genesis.zkc: give
-it to every party. The genesis names the steward who may add authorities, the
-built-in schemas, the lists that you name, and the circuits' keys in --keys.
-
-Keys of a setup by one party are refused, here and by every party of the ledger,
-unless the ledger itself says that it is a demonstration: --development-keys.`,
-		RunE: func(*cobra.Command, []string) error {
-			pub, err := parseKey(stewardKey)
-			if err != nil {
-				return misuse("--steward-key: %w", err)
-			}
-			d, err := a.genesisDirectory(p, trusts, sets)
-			if err != nil {
-				return err
-			}
-			d.Authorities = []directory.Authority{{ID: directory.AuthorityID(pub), Key: pub, URI: stewardURI, Name: stewardName, Roles: directory.Steward, Active: true}}
-			home := ledger.Home(a.nodeHome(""))
-			validator, err := home.Create()
-			if err != nil {
-				return err
-			}
-			d.Validators = []directory.Validator{{Key: validator, Power: 1, Name: stewardName}}
-			g := &directory.Genesis{ChainID: chain, Time: uint64(a.now().Unix()), Directory: *d}
-			if err := home.WriteGenesis(g); err != nil {
-				return err
-			}
-			if err := a.writeMessage("genesis", a.path(genesisFile), g.Encode()); err != nil {
-				return err
-			}
-			hash := directory.GenesisHash(g)
-			v := map[string]any{"chain": chain, "genesis": fmt.Sprintf("%x", hash), "file": a.path(genesisFile), "node": string(home)}
-			return a.emit(v, func(w io.Writer) {
-				fmt.Fprintf(w, "ledger %s, genesis %x\ngive %s to every party; start the node with: zkconsent node start\n", chain, hash, a.path(genesisFile))
-			})
-		},
-	}
-	f := c.Flags()
-	f.StringVar(&chain, "chain", "", "name of the ledger")
-	f.StringVar(&stewardKey, "steward-key", "", "public key of the steward, from: zkconsent authority key")
-	f.StringVar(&stewardName, "steward-name", "Steward", "name of the steward")
-	f.StringVar(&stewardURI, "steward-uri", "urn:zkconsent:steward", "reference of the steward")
-	f.StringArrayVar(&trusts, "trust-list", nil, "file of a trust list; may be repeated")
-	f.StringArrayVar(&sets, "value-set", nil, "file of a value set; may be repeated")
-	f.Uint64Var(&p.Epoch, "epoch", 600, "seconds between two epochs")
-	f.BoolVar(&p.EveryBlock, "every-block", false, "close an epoch with every block that has transactions, for demonstrations")
-	f.Uint64Var(&p.MaxHeadAge, "max-head-age", 600, "seconds after which a client decides nothing on an old head")
-	f.Uint64Var(&p.Heartbeat, "heartbeat", 60, "seconds between empty blocks")
-	f.Uint64Var(&p.Quota, "quota", 1<<16, "records per authority and epoch")
-	f.Uint64Var(&p.PowBits, "pow-bits", 20, "leading zero bits of a stamp in place of an authority's signature")
-	f.BoolVar(&p.DevelopmentKeys, "development-keys", false, "take keys of a setup by one party: for demonstrations, since their maker can prove anything")
-	f.Uint64Var(&p.TrustPeriod, "trust-period", 180*24*3600, "seconds for which a header that was verified vouches for later validators")
-	f.Uint64Var(&p.RevokeDelay, "revoke-delay", 3600, "longest random delay, in seconds, between a withdrawal and the erasure of its leaf")
-	required(c, "chain", "steward-key")
-	return c
-}
-
-func (a *app) genesisDirectory(p directory.Parameters, trusts, sets []string) (*directory.Directory, error) {
-	d := &directory.Directory{Parameters: p}
-	for _, s := range consent.BuiltinSchemas() {
-		d.Schemas = append(d.Schemas, directory.Named{Name: s.Name, Sequence: s.Version, Digest: s.Digest()})
-	}
-	for _, file := range trusts {
-		b, err := a.readMessage("trust-list", file, consent.MaxRequest)
-		if err != nil {
-			return nil, err
-		}
-		t, err := consent.DecodeTrustList(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		d.TrustLists = append(d.TrustLists, directory.Named{Name: t.Name, Sequence: t.Sequence, Digest: t.Digest()})
-	}
-	for _, file := range sets {
-		b, err := a.readMessage("value-set", file, consent.MaxRequest)
-		if err != nil {
-			return nil, err
-		}
-		s, err := consent.DecodeValueSet(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		d.ValueSets = append(d.ValueSets, directory.Named{Name: s.Name, Sequence: s.Sequence, Digest: s.Digest()})
-	}
-	for _, list := range [][]directory.Named{d.Schemas, d.TrustLists, d.ValueSets} {
-		sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
-	}
-	_, m, err := a.manifest()
-	if err != nil {
-		return nil, err
-	}
-	for i := range m.Entries {
-		e := &m.Entries[i]
-		if err := e.Production(); err != nil && !p.DevelopmentKeys {
-			return nil, fmt.Errorf("%w: node init --development-keys", err)
-		}
-		d.Manifests = append(d.Manifests, directory.Manifest{Circuit: e.Circuit, Digest: [32]byte(e.Digest())})
-	}
-	return d, nil
+// A service is a node with its face to clients.
+type service struct {
+	home         ledger.Home
+	listen, rest string
+	options      ledger.Options
+	ready        func(grpcAddr, restAddr string) error // called when it serves
 }
 
 func (a *app) nodeStartVerb() *cobra.Command {
-	var home, listen, rest, ready string
+	var home, ready, p2p string
+	var peers []string
 	var verbose bool
+	x := service{}
 	c := &cobra.Command{
 		Use:   "start",
 		Short: "Run the ledger node until it is told to stop",
 		Long: `Run the ledger node: consensus, its state, and its face to wallets, authorities and
-verifiers as gRPC and REST. It serves plaintext, on loopback addresses only.`,
+verifiers as gRPC and REST. That face is plaintext, on loopback addresses only.
+
+Other members' nodes are those in the file peers in the node's folder and those of
+--peer; they reach this one at --p2p, over connections that are encrypted and on which
+each proves its id. Run one process for one validator key, ever: two would sign
+against each other, which everybody sees and which costs the validator its power.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			level := slog.LevelWarn
 			if verbose {
 				level = slog.LevelInfo
 			}
-			log := slog.New(calm{slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})})
-			return a.serveNode(c.Context(), ledger.Home(a.nodeHome(home)), listen, rest, log, func(grpcAddr, restAddr string) error {
+			x.home = ledger.Home(a.nodeHome(home))
+			x.options.Logger = slog.New(calm{slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level})})
+			if err := x.network(p2p, peers); err != nil {
+				return err
+			}
+			x.ready = func(grpcAddr, restAddr string) error {
 				if ready != "" {
 					if err := writeFile(ready, []byte(grpcAddr+"\n"), 0o600); err != nil {
 						return err
@@ -169,33 +82,72 @@ verifiers as gRPC and REST. It serves plaintext, on loopback addresses only.`,
 					}
 					fmt.Fprintln(w)
 				})
-			})
+			}
+			return a.serveNode(c.Context(), x)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&home, "node-home", "", "the node's folder (default: node in this party's folder)")
-	f.StringVar(&listen, "listen", "127.0.0.1:7300", "address for gRPC; port 0 takes any")
-	f.StringVar(&rest, "rest", "127.0.0.1:7301", "address for REST; empty serves none")
+	f.StringVar(&x.listen, "listen", "127.0.0.1:7300", "address for gRPC; port 0 takes any")
+	f.StringVar(&x.rest, "rest", "127.0.0.1:7301", "address for REST; empty serves none")
+	f.StringVar(&p2p, "p2p", "", "`HOST:PORT` for other nodes, such as 0.0.0.0:26656; default: none reaches this one")
+	f.StringArrayVar(&peers, "peer", nil, "another node, as `ID@HOST:PORT`; may be repeated")
 	f.StringVar(&ready, "ready-file", "", "write the gRPC address here when the node is ready")
 	f.BoolVar(&verbose, "verbose", false, "log what consensus does")
 	return c
 }
 
-// serveNode runs a node until ctx ends; ready is called when it serves.
-func (a *app) serveNode(ctx context.Context, home ledger.Home, listen, rest string, log *slog.Logger, ready func(grpcAddr, restAddr string) error) (err error) {
-	if _, err := os.Stat(home.GenesisFile()); err != nil {
-		return fmt.Errorf("%w; no ledger was made here: zkconsent node init makes one", err)
+// network sets where other nodes are: the home's list, and the flags'.
+func (x *service) network(p2p string, more []string) error {
+	if p2p != "" {
+		if _, _, err := net.SplitHostPort(p2p); err != nil {
+			return misuse("--p2p %q: HOST:PORT is wanted", p2p)
+		}
+		x.options.Listen = "tcp://" + p2p
 	}
-	n, err := ledger.Start(ctx, home, &ledger.Options{Logger: log})
+	peers, err := x.home.Peers()
+	if err != nil {
+		return err
+	}
+	known := map[member.NodeID]bool{}
+	if self, err := x.home.NodeID(); err == nil {
+		known[self] = true // a list that is the same for all members names this one too
+	}
+	for _, s := range more {
+		p, err := member.ParsePeer(s)
+		if err != nil {
+			return misuse("--peer: %w", err)
+		}
+		peers = append(peers, p)
+	}
+	for _, p := range peers {
+		if !known[p.ID] {
+			known[p.ID] = true
+			x.options.Peers = append(x.options.Peers, p.String())
+		}
+	}
+	return nil
+}
+
+// serveNode runs a node until ctx ends.
+func (a *app) serveNode(ctx context.Context, x service) (err error) {
+	if _, err := os.Stat(x.home.GenesisFile()); err != nil {
+		return fmt.Errorf("%w; no ledger was made here: zkconsent node init makes one, zkconsent node join takes another's", err)
+	}
+	// What an earlier process said about itself does not hold for this one.
+	if err := os.Remove(filepath.Join(string(x.home), statusFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	n, err := ledger.Start(ctx, x.home, &x.options)
 	if errors.Is(err, syscall.EAGAIN) {
-		return fmt.Errorf("%s: a node runs on this folder already; two would both sign for one validator", home)
+		return fmt.Errorf("%s: a node runs on this folder already; two would both sign for one validator", x.home)
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Stop()) }()
 	s, err := server.New(ctx, server.Config{
-		GRPC: listen, REST: rest,
+		GRPC: x.listen, REST: x.rest,
 		Register: func(g *grpc.Server) {
 			zkconsentv1.RegisterRegistryServiceServer(g, wire.NewService(n, n.Genesis().Encode()))
 		},
@@ -210,7 +162,9 @@ func (a *app) serveNode(ctx context.Context, home ledger.Home, listen, rest stri
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(serving) }()
-	if err := ready(s.GRPCAddr(), s.RESTAddr()); err != nil {
+	forget := reportStatus(serving, x.home, n, face{s.GRPCAddr(), s.RESTAddr()})
+	defer forget()
+	if err := x.ready(s.GRPCAddr(), s.RESTAddr()); err != nil {
 		stop()
 		return errors.Join(err, <-done)
 	}

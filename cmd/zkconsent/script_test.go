@@ -40,10 +40,18 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 			}
+			testnet, err := os.ReadFile(filepath.Join("..", "..", "deploy", "testnet.sh"))
+			if err != nil {
+				return err
+			}
+			if err := writeFile(filepath.Join(e.WorkDir, "deploy", "testnet.sh"), testnet, 0o700); err != nil {
+				return err
+			}
+			e.Setenv("ZKCONSENT", "zkconsent")
 			return readmeWalk(e.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"startnode": startNode, "killnode": killNode, "setid": setID, "edit": edit, "today": today,
+			"startnode": startNode, "killnode": killNode, "startmember": startMember, "killmember": killMember, "freeport": freePort, "setid": setID, "edit": edit, "today": today,
 		},
 	})
 }
@@ -81,38 +89,74 @@ func readmeWalk(dir string) error {
 // startNode starts "zkconsent --home DIR node start" as a process of its own and
 // sets $ZKCONSENT_NODE when it is ready.
 func startNode(ts *testscript.TestScript, neg bool, args []string) {
-	home, ready := ts.MkAbs(args[0]), ts.MkAbs("ready")
+	ts.Setenv("ZKCONSENT_NODE", launch(ts, args[0], "node"))
+}
+
+// startMember starts one node of several: startmember DIR HOST:PORT, its
+// address for the others. It sets $ZKCONSENT_NODE to it.
+func startMember(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv("ZKCONSENT_NODE", launch(ts, args[0], args[0], "--p2p", args[1]))
+	ts.Setenv("NODE_"+args[0], ts.Getenv("ZKCONSENT_NODE"))
+}
+
+// launch starts a node and returns its gRPC address; its log and process id
+// are in files of the given name.
+func launch(ts *testscript.TestScript, dir, name string, more ...string) string {
+	home, ready := ts.MkAbs(dir), ts.MkAbs(name+".ready")
 	_ = os.Remove(ready)
 	program, err := exec.LookPath(filepath.Join(strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0], "zkconsent"))
 	ts.Check(err)
-	c := exec.Command(program, "--home", home, "node", "start", "--listen", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--ready-file", ready)
+	c := exec.Command(program, append([]string{"--home", home, "node", "start", "--listen", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--ready-file", ready}, more...)...)
 	c.Env = append(os.Environ(), "ZKCONSENT_KEYS="+ts.Getenv("ZKCONSENT_KEYS"))
-	log, err := os.Create(ts.MkAbs("node.log"))
+	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
 	c.Stdout, c.Stderr = log, log
 	ts.Check(c.Start())
-	ts.Check(os.WriteFile(ts.MkAbs("node.pid"), []byte(strconv.Itoa(c.Process.Pid)), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(name+".pid"), []byte(strconv.Itoa(c.Process.Pid)), 0o600))
 	done := make(chan error, 1)
 	go func() { done <- c.Wait(); close(done) }()
 	ts.Defer(func() { _ = c.Process.Kill(); <-done })
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if b, err := os.ReadFile(ready); err == nil {
-			ts.Setenv("ZKCONSENT_NODE", strings.TrimSpace(string(b)))
-			return
+			return strings.TrimSpace(string(b))
 		}
 		select {
 		case err := <-done:
-			b, _ := os.ReadFile(ts.MkAbs("node.log"))
+			b, _ := os.ReadFile(ts.MkAbs(name + ".log"))
 			ts.Fatalf("the node ended: %v\n%s", err, b)
 		default:
 		}
 	}
 	ts.Fatalf("the node is not ready after 30 s")
+	return ""
+}
+
+// freePort sets variables to addresses on loopback that nobody listens on.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	var held []net.Listener
+	for _, name := range args {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		held = append(held, l)
+		ts.Setenv(name, l.Addr().String())
+	}
+	for _, l := range held {
+		ts.Check(l.Close())
+	}
 }
 
 // killNode ends the node with SIGKILL, or with the signal that is named.
 func killNode(ts *testscript.TestScript, neg bool, args []string) {
-	b, err := os.ReadFile(ts.MkAbs("node.pid"))
+	end(ts, "node", args)
+}
+
+// killMember ends one node of several: killmember DIR [TERM].
+func killMember(ts *testscript.TestScript, neg bool, args []string) {
+	end(ts, args[0], args[1:])
+}
+
+func end(ts *testscript.TestScript, name string, args []string) {
+	b, err := os.ReadFile(ts.MkAbs(name + ".pid"))
 	ts.Check(err)
 	pid, err := strconv.Atoi(string(b))
 	ts.Check(err)

@@ -102,6 +102,10 @@ func (d *Directory) validateMembers() error {
 	if n := len(d.Voting()); n == 0 || n > MaxValidators {
 		return invalid("validators", "%d have power, allowed are 1 to %d", n, MaxValidators)
 	}
+	ids := make(map[fr.Element]bool, len(d.Authorities))
+	for _, a := range d.Authorities {
+		ids[a.ID] = true
+	}
 	if n := len(d.Scopes); n > MaxScopes {
 		return invalid("scopes", "%d, at most %d are allowed", n, MaxScopes)
 	}
@@ -114,7 +118,7 @@ func (d *Directory) validateMembers() error {
 			return invalid(where+".name", "names must ascend and differ")
 		}
 		for _, m := range d.Scopes[i].Members {
-			if _, ok := d.Authority(m); !ok {
+			if !ids[m] {
 				return invalid(where+".members", "no authority has one of the ids")
 			}
 		}
@@ -123,7 +127,7 @@ func (d *Directory) validateMembers() error {
 		return invalid("distrusts", "%d, at most %d are allowed", n, MaxDistrusts)
 	}
 	for i, x := range d.Distrusts {
-		if _, ok := d.Authority(x.Authority); !ok || x.From >= x.To || x.To > MaxLive || x.Epoch > maxSequence {
+		if !ids[x.Authority] || x.From >= x.To || x.To > MaxLive || x.Epoch > maxSequence {
 			return invalid(fmt.Sprintf("distrusts[%d]", i), "not a range of an authority's records")
 		}
 	}

@@ -69,11 +69,12 @@ func (i *Issuer) Issue(ctx context.Context, o Order) (*Issued, error) {
 	if waiting, err := i.revoking(ctx, o.Person); err != nil {
 		return nil, err
 	} else if waiting {
-		if err := i.Resume(ctx); err != nil {
-			return nil, errors.Join(ErrRevoking, err)
+		waits := i.Resume(ctx)
+		if waits != nil && !errors.Is(waits, ErrQuota) {
+			return nil, errors.Join(ErrRevoking, waits)
 		}
 		if waiting, err = i.revoking(ctx, o.Person); err != nil || waiting {
-			return nil, errors.Join(ErrRevoking, err)
+			return nil, errors.Join(ErrRevoking, waits, err)
 		}
 	}
 	offer, err := i.offer(&o, p)

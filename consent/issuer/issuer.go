@@ -62,6 +62,7 @@ var (
 	ErrNotIssuer  = errors.New("issuer: the ledger does not know this key as an active issuer's")
 	ErrConfig     = errors.New("issuer: Config lacks Genesis, ID, Key, Ledger or EnrolKey")
 	ErrNotAllowed = errors.New("issuer: the ledger refused")
+	ErrQuota      = errors.New("issuer: the ledger's quota of this epoch is used up; resume in the next one")
 )
 
 // Open opens or creates the register at path.

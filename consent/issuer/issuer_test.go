@@ -36,6 +36,7 @@ type flaky struct {
 	lose    error // it is submitted, and the answer is lost
 	swallow bool  // nothing is submitted, and the answer says that all was accepted
 	submits int
+	full    map[transaction.Kind]bool // kinds whose quota of the epoch is used up
 }
 
 func (f *flaky) Submit(ctx context.Context, t *transaction.Transaction) (*transaction.Result, error) {
@@ -45,6 +46,13 @@ func (f *flaky) Submit(ctx context.Context, t *transaction.Transaction) (*transa
 	}
 	if f.swallow {
 		return &transaction.Result{Height: 1, Items: make([]transaction.ItemCode, 1)}, nil
+	}
+	if f.full[t.Kind] {
+		r := &transaction.Result{Height: 1}
+		for range t.Items() {
+			r.Items = append(r.Items, transaction.OverQuota)
+		}
+		return r, nil
 	}
 	r, err := f.World.Submit(ctx, t)
 	if f.lose != nil {

@@ -1,8 +1,10 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/zkconsent/zkconsent/consent"
@@ -52,14 +54,19 @@ func (i *Issuer) list(ctx context.Context, where string, args ...any) (out []Sta
 
 // Resume sends what the verified log does not show: it reads the log, commits
 // the credentials that are missing there, and revokes what is to be revoked.
-// It is safe to call at any time, again and again.
+// It is safe to call at any time, again and again. ErrQuota says that a part
+// waits for the next epoch: commits that do hold up no revocation.
 func (i *Issuer) Resume(ctx context.Context) error {
+	var waits error
 	for _, step := range []func(context.Context) error{i.read, i.commitMissing, i.read, i.revokeMarked, i.read} {
-		if err := step(ctx); err != nil {
+		switch err := step(ctx); {
+		case errors.Is(err, ErrQuota):
+			waits = err
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return waits
 }
 
 // commitRecorded commits what no node has acknowledged.
@@ -114,6 +121,8 @@ func (i *Issuer) commit(ctx context.Context, where string) error {
 				if _, err := tx.ExecContext(ctx, `UPDATE credentials SET committed = 1 WHERE id = ?`, ids[n]); err != nil {
 					return fmt.Errorf("issuer: register: %w", err)
 				}
+			case transaction.OverQuota:
+				refused = cmp.Or(refused, ErrQuota)
 			default:
 				refused = fmt.Errorf("%w credential %d: %s", ErrNotAllowed, ids[n], c)
 			}

@@ -28,7 +28,8 @@ func markRevoking(ctx context.Context, tx *sql.Tx, where string, args ...any) (i
 
 // Revoke revokes credentials. They are marked first, so that a revocation that
 // did not reach the ledger is sent again by Resume. The error is ErrRevoking
-// as long as the verified log does not show all of them revoked. Proofs with
+// as long as the verified log does not show all of them revoked, with ErrQuota
+// when the rest has to wait for the next epoch of the ledger. Proofs with
 // them end when the next epoch closes.
 func (i *Issuer) Revoke(ctx context.Context, ids ...ID) error {
 	err := i.transact(ctx, func(tx *sql.Tx) error {
@@ -46,12 +47,13 @@ func (i *Issuer) Revoke(ctx context.Context, ids ...ID) error {
 	if err != nil {
 		return err
 	}
-	if err := i.Resume(ctx); err != nil {
-		return err
+	waits := i.Resume(ctx)
+	if waits != nil && !errors.Is(waits, ErrQuota) {
+		return waits
 	}
 	for _, id := range ids {
 		if list, err := i.list(ctx, `id = ? AND revoked = 0`, id); err != nil || len(list) > 0 {
-			return errors.Join(ErrRevoking, err)
+			return errors.Join(ErrRevoking, waits, err)
 		}
 	}
 	return nil
@@ -66,11 +68,12 @@ func (i *Issuer) RevokePerson(ctx context.Context, person string) error {
 	if err != nil {
 		return err
 	}
-	if err := i.Resume(ctx); err != nil {
-		return err
+	waits := i.Resume(ctx)
+	if waits != nil && !errors.Is(waits, ErrQuota) {
+		return waits
 	}
 	if waiting, err := i.revoking(ctx, person); err != nil || waiting {
-		return errors.Join(ErrRevoking, err)
+		return errors.Join(ErrRevoking, waits, err)
 	}
 	return nil
 }
@@ -109,6 +112,9 @@ func (i *Issuer) revoke(ctx context.Context, list []Status) error {
 		return err
 	}
 	for n, c := range codes {
+		if c == transaction.OverQuota {
+			return ErrQuota
+		}
 		if c != transaction.Accepted && c != transaction.AlreadyRevoked {
 			return fmt.Errorf("%w to revoke credential %d: %s", ErrNotAllowed, list[n].ID, c)
 		}

@@ -145,12 +145,23 @@ var decoders = map[string]map[string]string{
 	"registry/ledger/light": {
 		"VerifyHead":      "FuzzVerifyHead",
 		"decodeBucketSet": "FuzzDecodeBucketSet",
+		"decodeEvidence":  "FuzzDecodeEvidence",
+		"decodeLink":      "FuzzDecodeLink",
 		"parseBucket":     "FuzzParseBucket",
 		"parseElements":   "FuzzParseBucket",
+		"read":            "FuzzVerifyHead",
+		"readBounded":     "- reads a file of at most so many bytes for decodeEvidence",
 		"readBuckets":     "FuzzReadBuckets",
 		"readEntries":     "FuzzReadEntries",
 		"readLayer":       "FuzzReadLayer",
 		"scanEntries":     "FuzzReadEntries",
+		"verify":          "FuzzVerifyHead",
+	},
+	"registry/ledger/member": {
+		"Decode":      "FuzzDecode",
+		"ParseNodeID": "FuzzParsePeers",
+		"ParsePeer":   "FuzzParsePeers",
+		"ParsePeers":  "FuzzParsePeers",
 	},
 	"registry/transaction": {
 		"Decode":            "FuzzDecode",

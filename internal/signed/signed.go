@@ -25,6 +25,8 @@ const (
 	Transaction  = "transaction"
 
 	CeremonyContribution = "ceremony-contribution"
+
+	MemberCard = "member-card"
 )
 
 // Sign signs msg as a message of the given kind. A kind that is empty or holds

@@ -34,7 +34,7 @@ type Record struct {
 	Authority fr.Element // of a commit
 	Lock      fr.Element // of a commit
 	Leaf      fr.Element // of a commit
-	RS        fr.Element // of a revocation; zero when the issuer's key revoked
+	RS        fr.Element // of a revocation; zero when the issuer's key or the stewards revoked
 }
 
 // Encode returns the entry.

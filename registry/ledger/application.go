@@ -19,15 +19,18 @@ type application struct {
 	state   *registry.State
 	genesis []byte
 	board   *board
-	onBlock func(blockTime time.Time) // called after each commit, by the consensus goroutine
-	pending *pendingBlock             // between FinalizeBlock and Commit
+	onBlock func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
+	linked  func(height uint64) error                          // called before a block is shown to readers
+	retain  retention
+	pending *pendingBlock // between FinalizeBlock and Commit
 }
 
 type pendingBlock struct {
-	height  uint64
-	time    time.Time
-	txs     [][]byte
-	results []transaction.Result
+	height    uint64
+	time      time.Time
+	heartbeat time.Duration
+	txs       [][]byte
+	results   []transaction.Result
 }
 
 // storeFault is the CheckTx code of a node that cannot read its own state. It
@@ -79,55 +82,14 @@ func (a *application) CheckTx(_ context.Context, r *abci.RequestCheckTx) (*abci.
 	return &abci.ResponseCheckTx{Code: uint32(res.Code), Log: res.Reason}, nil
 }
 
-// PrepareProposal proposes what the committed state would execute, and one of
-// two copies that differ in their signatures alone.
-func (a *application) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
-	var txs [][]byte
-	var size int64
-	seen := map[[32]byte]bool{}
-	for _, raw := range r.Txs {
-		if size += int64(len(raw)); size > r.MaxTxBytes {
-			break
-		}
-		res, err := a.state.CheckTx(raw)
-		if err != nil {
-			return nil, a.board.fail(err)
-		}
-		if res.Code != transaction.Executed {
-			continue
-		}
-		t, err := transaction.Decode(raw)
-		if err != nil || seen[t.Digest()] {
-			continue
-		}
-		seen[t.Digest()] = true
-		txs = append(txs, raw)
-	}
-	return &abci.ResponsePrepareProposal{Txs: txs}, nil
-}
-
-// ProcessProposal refuses blocks with a transaction that could not be executed:
-// a proposer that obeys the rules proposes none, from the same state.
-func (a *application) ProcessProposal(_ context.Context, r *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
-	for _, raw := range r.Txs {
-		res, err := a.state.CheckTx(raw)
-		if err != nil {
-			return nil, a.board.fail(err)
-		}
-		if res.Code != transaction.Executed {
-			return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
-		}
-	}
-	return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
-}
-
 func (a *application) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
-	out, err := a.state.Apply(registry.Block{Height: uint64(r.Height), Time: uint64(r.Time.Unix()), Txs: r.Txs})
+	out, err := a.state.Apply(registry.Block{Height: uint64(r.Height), Time: uint64(r.Time.Unix()), Txs: r.Txs, Misbehaving: misbehaving(r.Misbehavior)})
 	if err != nil {
 		return nil, a.board.fail(err)
 	}
-	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, txs: r.Txs, results: out.Results}
-	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:]}
+	heartbeat := time.Duration(out.Parameters.Heartbeat) * time.Second
+	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, heartbeat: heartbeat, txs: r.Txs, results: out.Results}
+	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:], ValidatorUpdates: powerUpdates(out.Validators)}
 	for _, t := range out.Results {
 		// Code and Data are part of what the next header signs, Log is not.
 		res.TxResults = append(res.TxResults, &abci.ExecTxResult{Code: uint32(t.Code), Data: t.Codes(), Log: t.Reason})
@@ -143,6 +105,9 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 	}
 	p := a.pending
 	a.pending = nil
+	if err := a.linked(p.height); err != nil {
+		return nil, a.board.fail(err)
+	}
 	if err := a.publish(); err != nil {
 		return nil, err
 	}
@@ -150,8 +115,8 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 		a.board.answer(raw, p.results[i])
 	}
 	a.board.expire(p.height + 1)
-	a.onBlock(p.time)
-	return &abci.ResponseCommit{}, nil
+	a.onBlock(p.time, p.heartbeat)
+	return &abci.ResponseCommit{RetainHeight: int64(a.retain.from(p.height))}, nil
 }
 
 // publish shows the newest committed state to readers.

@@ -7,7 +7,6 @@ import (
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cometbft/cometbft/mempool"
-	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry"
 	"github.com/zkconsent/zkconsent/registry/journal"
@@ -102,28 +101,18 @@ func (n *Node) head(ctx context.Context) (*directory.Head, registry.View, error)
 }
 
 // signed builds the head of a height, nil when the state that its header
-// signs is no longer kept.
+// signs is no longer kept. It has no trail: who follows puts one together.
 func (n *Node) signed(height uint64) (*directory.Head, registry.View, error) {
 	var none registry.View
-	store := n.comet.BlockStore()
-	meta, commit := store.LoadBlockMeta(int64(height)), store.LoadSeenCommit(int64(height))
-	if meta == nil || commit == nil {
-		return nil, none, nil
+	h, raw, err := n.chain.signed(height)
+	if err != nil || h == nil {
+		return nil, none, err
 	}
-	v, ok := n.board.signed(meta.Header.AppHash)
+	v, ok := n.board.signed(h.AppHash)
 	if !ok {
 		return nil, none, nil
 	}
-	lb := types.LightBlock{SignedHeader: &types.SignedHeader{Header: &meta.Header, Commit: commit}, ValidatorSet: n.validators}
-	pb, err := lb.ToProto()
-	if err != nil {
-		return nil, none, err
-	}
-	evidence, err := pb.Marshal()
-	if err != nil {
-		return nil, none, err
-	}
-	return &directory.Head{State: v.State, Height: height, Time: uint64(meta.Header.Time.Unix()), SignedHeader: evidence}, v, nil
+	return &directory.Head{State: v.State, Height: height, Time: uint64(h.Time.Unix()), SignedHeader: raw}, v, nil
 }
 
 // Checkpoint returns the checkpoint message of [Node.Head].
@@ -181,4 +170,9 @@ func known(err error) error {
 		return fmt.Errorf("%w: %w", light.ErrReplaced, err)
 	}
 	return err
+}
+
+// Trail returns light blocks around changes of validators; see [light.Trailer].
+func (n *Node) Trail(_ context.Context, above uint64) ([][]byte, error) {
+	return n.trail.above(above), nil
 }

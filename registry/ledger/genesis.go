@@ -17,6 +17,28 @@ const (
 	maxBlockBytes = 4 << 20
 )
 
+// longestEvidence is how long a validator answers for two votes at one height:
+// a node that was off over the holidays still brings what it saw, and the
+// headers that are kept for it, a KiB each, do not fill a disk.
+const longestEvidence = 14 * 24 * time.Hour
+
+// evidenceAge says how old evidence may be. CometBFT lets it go when it is
+// older than both the time and the number of blocks. The time is the ledger's
+// trust period, for which a header vouches for later validators, but no more
+// than two weeks; the number is that of an idle ledger in this time, so that
+// evidence outlives a ledger that stood still. Whoever signed twice is then
+// convicted also when the others were off.
+func evidenceAge(g *directory.Genesis) types.EvidenceParams {
+	p := g.Directory.Parameters
+	e := types.DefaultEvidenceParams()
+	e.MaxAgeDuration = longestEvidence
+	if p.TrustPeriod < uint64(longestEvidence/time.Second) {
+		e.MaxAgeDuration = time.Duration(p.TrustPeriod) * time.Second
+	}
+	e.MaxAgeNumBlocks = max(1, int64(e.MaxAgeDuration/time.Second)/int64(p.Heartbeat))
+	return e
+}
+
 // genesisDoc derives CometBFT's genesis document from ours. It is a function
 // of the genesis alone, so all nodes derive the same; app_state is the genesis
 // message as a JSON string in base64.
@@ -28,6 +50,7 @@ func genesisDoc(g *directory.Genesis) (*types.GenesisDoc, error) {
 	params := types.DefaultConsensusParams()
 	params.Block.MaxBytes = maxBlockBytes
 	params.Version.App = appVersion
+	params.Evidence = evidenceAge(g)
 	doc := &types.GenesisDoc{
 		GenesisTime:     time.Unix(int64(g.Time), 0).UTC(),
 		ChainID:         g.ChainID,

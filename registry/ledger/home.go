@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
-	cmtjson "github.com/cometbft/cometbft/libs/json"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -103,25 +101,4 @@ func (h Home) Genesis() (*directory.Genesis, error) {
 		return nil, fmt.Errorf("ledger: this home has no genesis: %w", err)
 	}
 	return directory.DecodeGenesis(b)
-}
-
-// validator loads the validator's key. CometBFT's loader ends the process on a
-// damaged file, so the files are read here first.
-func (h Home) validator() (*privval.FilePV, error) {
-	var key privval.FilePVKey
-	var state privval.FilePVLastSignState
-	for file, to := range map[string]any{h.keyFile(): &key, h.keyState(): &state} {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("ledger: validator key: %w", err)
-		}
-		if err := cmtjson.Unmarshal(b, to); err != nil {
-			// Its contents are not repeated: one of the files holds a secret.
-			return nil, fmt.Errorf("ledger: %s is damaged", filepath.Base(file))
-		}
-	}
-	if _, ok := key.PrivKey.(cmted25519.PrivKey); !ok {
-		return nil, fmt.Errorf("ledger: %s holds no Ed25519 key", filepath.Base(h.keyFile()))
-	}
-	return privval.LoadFilePV(h.keyFile(), h.keyState()), nil
 }

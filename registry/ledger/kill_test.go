@@ -2,19 +2,30 @@ package ledger_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
-	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+	dbm "github.com/cometbft/cometbft-db"
+	"github.com/cometbft/cometbft/store"
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/faulttest"
+	"github.com/zkconsent/zkconsent/internal/field"
+	"github.com/zkconsent/zkconsent/registry"
+	"github.com/zkconsent/zkconsent/registry/journal"
 	"github.com/zkconsent/zkconsent/registry/ledger"
+	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
@@ -29,9 +40,18 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(3)
 	}
+	if home := os.Getenv(serveHome); home != "" {
+		if err := serveOnce(ledger.Home(home)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
+// commitForEver commits batches, withdraws and revokes from two senders, until
+// the process is killed.
 func commitForEver(home ledger.Home) error {
 	ctx := context.Background()
 	n, err := ledger.Start(ctx, home, nil)
@@ -42,61 +62,173 @@ func commitForEver(home ledger.Home) error {
 	if err != nil {
 		return err
 	}
-	h, err := n.Head(ctx)
+	fmt.Println("ready")
+	failed := make(chan error, 2)
+	for i := range uint64(2) {
+		s := sender{n: n, next: first + i*perRound/2}
+		go func() {
+			for {
+				if err := s.batch(ctx); err != nil {
+					failed <- err
+					return
+				}
+			}
+		}()
+	}
+	return <-failed
+}
+
+// perRound is how many numbers of records a child has for itself.
+const perRound = 1 << 20
+
+// A sender sends one transaction after the other, and prints a line for each
+// that was reported done.
+type sender struct {
+	n      *ledger.Node
+	next   uint64 // number of the next record
+	height uint64
+}
+
+func (s *sender) submit(ctx context.Context, t *transaction.Transaction, done string) error {
+	t.Sign(hospital.ID, key(1))
+	b, err := s.n.Submit(ctx, t.Encode())
 	if err != nil {
 		return err
 	}
-	fmt.Println("ready")
-	for i, height := first, h.Height; ; i += 3 {
-		b, err := n.Submit(ctx, commit(n.Genesis(), height, i, sealed(i, 3)).Encode())
-		if err != nil {
+	r, err := transaction.DecodeResult(b)
+	if err != nil || r.Refused() != nil {
+		return fmt.Errorf("%s: %+v, %w", done, r, err)
+	}
+	for i, c := range r.Items {
+		if c != transaction.Accepted {
+			return fmt.Errorf("%s: item %d: %v", done, i, c)
+		}
+	}
+	s.height = r.Height
+	fmt.Println(done)
+	return nil
+}
+
+// batch commits one to eight records, withdraws as often as not, and revokes
+// the first of the records where their number says so.
+func (s *sender) batch(ctx context.Context) error {
+	from, size := s.next, 1+s.next%8
+	s.next += size
+	newest, err := s.n.Head(ctx)
+	if err != nil {
+		return err
+	}
+	height := max(s.height, newest.Height)
+	if err := s.submit(ctx, commit(s.n.Genesis(), height, from, sealed(from, size)), fmt.Sprint("commit ", from, " ", size)); err != nil {
+		return err
+	}
+	if from%2 == 0 {
+		x := commit(s.n.Genesis(), height, from, nil)
+		x.Kind, x.Payload = transaction.Withdraw, transaction.WithdrawalPayload([]fr.Element{secret(from)})
+		if err := s.submit(ctx, x, fmt.Sprint("withdraw ", from)); err != nil {
 			return err
 		}
-		r, err := transaction.DecodeResult(b)
-		if err != nil || r.Refused() != nil {
-			return fmt.Errorf("%+v, %w", r, err)
+	}
+	if from%3 != 0 {
+		return nil
+	}
+	index, err := s.indexOf(ctx, newest.State.Records.Count, sealed(from, 1)[0].Lock)
+	if err != nil {
+		return err
+	}
+	x := commit(s.n.Genesis(), height, from, nil)
+	x.Kind, x.Payload = transaction.Revoke, transaction.RevocationPayload([]transaction.Revocation{{Index: index, RS: revocationSecret(from)}})
+	return s.submit(ctx, x, fmt.Sprint("revoke ", from))
+}
+
+// indexOf finds a lock in the record log behind a position.
+func (s *sender) indexOf(ctx context.Context, from uint64, lock fr.Element) (uint64, error) {
+	entries, err := s.n.Log(ctx, journal.Records, from, registry.MaxRange)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		if r, err := journal.DecodeRecord(e); err == nil && !r.Revoked && r.Lock.Equal(&lock) {
+			return r.Index, nil
 		}
-		height = r.Height
-		fmt.Println("done", i)
+	}
+	return 0, fmt.Errorf("a record that was committed is not among %d entries from %d", len(entries), from)
+}
+
+func secret(n uint64) fr.Element { return field.Of("test-v", binary.BigEndian.AppendUint64(nil, n)) }
+
+func revocationSecret(n uint64) fr.Element {
+	return field.Of("test-rs", binary.BigEndian.AppendUint64(nil, n))
+}
+
+// acknowledged is what was reported done, by the numbers of the records.
+type acknowledged struct {
+	commits   map[uint64]uint64 // first record and size
+	withdrawn []uint64
+	revoked   []uint64
+}
+
+func (a *acknowledged) count() int { return len(a.commits) + len(a.withdrawn) + len(a.revoked) }
+
+// hear takes a child's line. One that the kill has cut off says nothing.
+func (a *acknowledged) hear(line string) {
+	var verb string
+	var first, size uint64
+	n, _ := fmt.Sscan(line, &verb, &first, &size)
+	switch {
+	case verb == "commit" && n == 3:
+		a.commits[first] = size
+	case verb == "withdraw" && n == 2:
+		a.withdrawn = append(a.withdrawn, first)
+	case verb == "revoke" && n == 2:
+		a.revoked = append(a.revoked, first)
 	}
 }
 
-// TestAcknowledgedCommitsSurviveKill kills a node with SIGKILL at random
-// moments while it commits. What it reported done before must be there.
-func TestAcknowledgedCommitsSurviveKill(t *testing.T) {
-	rounds := 60
-	if testing.Short() {
-		rounds = 10
-	}
+// TestFault_Kill kills a node with SIGKILL at random moments, from the first
+// of its process on: while it starts and replays, and while it commits,
+// withdraws and revokes. What it reported done before must be there, its home
+// must check clean as the kill left it, and its state must be the one that its
+// blocks give when they are executed from genesis on.
+func TestFault_Kill(t *testing.T) {
+	rounds := faulttest.Rounds(15, 100, 1000)
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	home := newHome(t)
 	cache := t.TempDir() // one client watches all the time
-	var acknowledged []uint64
-	next := uint64(0)
+	done := acknowledged{commits: map[uint64]uint64{}}
+	ref := newReference(t, home)
+	start := child(t, home, perRound, 0, &done) // what a start takes on this machine, as it was last
+	early, lost := 0, 0
 	for round := range rounds {
-		done := child(t, home, next, time.Duration(rnd.IntN(150))*time.Millisecond)
-		acknowledged = append(acknowledged, done...)
-		next += uint64(len(done))*3 + 30 // some were sent and not acknowledged
-		if round%5 != 4 {
-			continue // some kills in a row, with nothing in between
+		life := time.Duration(rnd.Int64N(int64(3 * start)))
+		if took := child(t, home, uint64(round+2)*perRound, life, &done); took > 0 {
+			start = took
+		} else {
+			early++
 		}
-		verify(t, home, cache, acknowledged)
+		if every := max(10, rounds/40); round%every == every-1 || round == rounds-1 { // some kills in a row, with nothing in between
+			lost += verify(t, home, cache, &done)
+			ref.follow(home)
+		}
 	}
-	if len(acknowledged) == 0 {
-		t.Fatal("no commit was acknowledged: the test shows nothing")
+	if done.count() < rounds || early == 0 || early == rounds {
+		t.Errorf("%d acknowledged and %d of %d killed during the start: the test shows little", done.count(), early, rounds)
 	}
-	t.Logf("%d commits acknowledged in %d rounds", len(acknowledged), rounds)
+	t.Logf("seed %d: %d commits, %d withdrawals, %d revocations, %d blocks executed again", seed, len(done.commits), len(done.withdrawn), len(done.revoked), ref.height)
+	faulttest.Row(t, "kill -9 of the embedded node", rounds, faulttest.Count{Outcome: "while it started", N: early}, faulttest.Count{Outcome: "acknowledged", N: done.count()}, faulttest.Count{Outcome: "lost", N: lost})
 }
 
-// child runs a node in a process of its own, kills it after a while, and
-// returns the commits that it reported.
-func child(t *testing.T, home ledger.Home, first uint64, life time.Duration) (done []uint64) {
+// child runs a node in a process of its own and kills it when its life is
+// over, or with a life of zero as soon as it is ready. It returns what the start
+// took, zero for a node that did not get ready.
+func child(t *testing.T, home ledger.Home, first uint64, life time.Duration, done *acknowledged) (took time.Duration) {
 	t.Helper()
+	began := time.Now()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), childHome+"="+string(home), fmt.Sprintf("%s_FIRST=%d", childHome, first))
-	cmd.Stderr = os.Stderr
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -104,47 +236,143 @@ func child(t *testing.T, home ledger.Home, first uint64, life time.Duration) (do
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	killed := make(chan struct{})
+	kill := sync.OnceFunc(func() { close(killed); cmd.Process.Kill() })
 	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() || lines.Text() != "ready" {
-		t.Fatalf("the node did not start again: %q", lines.Text())
+	defer kill()
+	limit := life
+	if life == 0 {
+		limit = time.Minute
 	}
-	time.AfterFunc(life, func() { cmd.Process.Kill() })
-	for lines.Scan() {
-		n, ok := strings.CutPrefix(lines.Text(), "done ")
-		i, err := strconv.ParseUint(n, 10, 64)
-		if !ok || err != nil {
-			continue // a line that was cut off by the kill
+	defer time.AfterFunc(limit, kill).Stop()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		done.hear(lines.Text())
+		if lines.Text() == "ready" {
+			took = time.Since(began)
+			if life == 0 {
+				kill()
+			}
 		}
-		done = append(done, i)
 	}
-	return done
+	select {
+	case <-killed:
+	default:
+		t.Fatalf("the node ended by itself: %s", stderr.String())
+	}
+	return took
 }
 
-func verify(t *testing.T, home ledger.Home, cache string, acknowledged []uint64) {
+// verify holds a killed home against what was acknowledged: first as it lies
+// there, then through a light client of the node that starts on it again.
+func verify(t *testing.T, home ledger.Home, cache string, done *acknowledged) (lost int) {
 	t.Helper()
+	if r, err := ledger.Check(context.Background(), home, nil); err != nil || r.Behind() > 1 {
+		t.Errorf("as the kill left it: %+v, %v", r, err)
+	}
 	n := run(t, home)
 	c := client(t, n.Genesis(), n, cache)
 	if err := c.Sync(short(t)); err != nil {
 		t.Fatal(err)
 	}
-	leaves := map[[sha256.Size]byte]bool{}
+	records := map[fr.Element]light.Record{}
 	for _, r := range c.Records(0) {
-		leaves[r.Leaf.Bytes()] = r.Live
+		records[r.Leaf] = r
 	}
-	for _, i := range acknowledged {
-		for k, s := range sealed(i, 3) {
-			leaf := consent.Leaf(consent.KindConsent, hospital.ID, s.Commitment, s.Lock)
-			if !leaves[leaf.Bytes()] {
-				t.Errorf("commit %d was acknowledged, its leaf %d is gone", i, k)
+	leaf := func(i uint64) light.Record {
+		s := sealed(i, 1)[0]
+		return records[consent.Leaf(consent.KindConsent, hospital.ID, s.Commitment, s.Lock)]
+	}
+	gone := func(what string, i uint64) {
+		t.Errorf("%s %d was acknowledged and is gone", what, i)
+		lost++
+	}
+	for first, size := range done.commits {
+		for i := first; i < first+size; i++ {
+			if r := leaf(i); r.Leaf.IsZero() {
+				gone("record", i)
 			}
+		}
+	}
+	for _, i := range done.revoked {
+		if r := leaf(i); !r.Revoked || r.Live {
+			gone("revocation", i)
+		}
+	}
+	withdrawn := map[fr.Element]bool{}
+	for _, w := range c.Withdrawals(0) {
+		withdrawn[w.V] = true
+	}
+	for _, i := range done.withdrawn {
+		if !withdrawn[secret(i)] {
+			gone("withdrawal", i)
 		}
 	}
 	if err := n.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	checkClean(t, home)
+	return lost
+}
+
+// A reference is a state of its own that executes a home's blocks from genesis
+// on, and shares nothing with the home's state but its blocks.
+type reference struct {
+	t      *testing.T
+	state  *registry.State
+	hash   [32]byte
+	height int64
+}
+
+func newReference(t *testing.T, home ledger.Home) *reference {
+	t.Helper()
+	s, err := registry.Open("state", &registry.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	g, err := home.Genesis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reference{t: t, state: s}
+	if r.hash, err = s.InitGenesis(g.Encode()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// follow executes the blocks that a stopped home has beyond the last, and
+// compares each header's AppHash, and at last the home's state.
+func (r *reference) follow(home ledger.Home) {
+	r.t.Helper()
+	db, err := dbm.NewGoLevelDB("blockstore", filepath.Join(string(home), "data"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer db.Close()
+	blocks := store.NewBlockStore(db)
+	for r.height < blocks.Height() {
+		b := blocks.LoadBlock(r.height + 1)
+		if !bytes.Equal(b.AppHash, r.hash[:]) {
+			r.t.Fatalf("the header of block %d signs another state than its blocks make", b.Height)
+		}
+		x := registry.Block{Height: uint64(b.Height), Time: uint64(b.Time.Unix())}
+		for _, tx := range b.Txs {
+			x.Txs = append(x.Txs, tx)
+		}
+		out, err := r.state.Apply(x)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if err := r.state.Commit(); err != nil {
+			r.t.Fatal(err)
+		}
+		r.height, r.hash = b.Height, out.AppHash
+	}
+	v := checkClean(r.t, home)
+	if int64(v.Height) != r.height || v.State.Digest() != r.hash {
+		r.t.Errorf("the home stands at block %d, its blocks reach to %d, or make another state", v.Height, r.height)
+	}
 }
 
 // TestKilledBetweenBlockAndState sets the state back by restoring a copy from

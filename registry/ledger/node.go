@@ -11,12 +11,11 @@ import (
 
 	"github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/node"
-	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/proxy"
+	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry"
-	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
@@ -29,20 +28,28 @@ type Options struct {
 	Logger *slog.Logger // nil means silence
 	Listen string       // address for other nodes, "tcp://host:port", with a port of its own; empty means none but loopback, on a free port
 	Peers  []string     // other nodes, "id@host:port"; empty for a ledger of one
+
+	// RetainBlocks is how many of the newest blocks are kept; 0 keeps all. None
+	// goes of which a validator may still be convicted (docs/operations.md).
+	RetainBlocks uint64
+	// Snapshot returns the height of the newest snapshot, 0 without one; blocks
+	// from there on are kept. nil means that none are made.
+	Snapshot func() uint64
 }
 
 // A Node is a ledger node inside this process.
 type Node struct {
-	genesis    *directory.Genesis
-	validators *types.ValidatorSet
-	state      *registry.State
-	board      *board
-	comet      *node.Node
-	stores     *stores
-	stop       sync.Once
-	stopErr    error
-	stopped    chan struct{}
-	life       sync.RWMutex // held for reading by whoever uses comet, which must not be closed meanwhile
+	genesis *directory.Genesis
+	state   *registry.State
+	trail   *trail
+	board   *board
+	comet   *node.Node
+	chain   *chain // of comet; nil before it is there
+	stores  *stores
+	stop    sync.Once
+	stopErr error
+	stopped chan struct{}
+	life    sync.RWMutex // held for reading by whoever uses comet, which must not be closed meanwhile
 }
 
 // Start opens the home and starts the node. It returns when the node runs;
@@ -63,15 +70,19 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	nodeKey, err := p2p.LoadNodeKey(home.nodeKeyFile())
+	nodeKey, err := home.nodeKey()
 	if err != nil {
-		return nil, fmt.Errorf("ledger: node key: %w", err)
+		return nil, err
+	}
+	kept, err := openTrail(home, g)
+	if err != nil {
+		return nil, err
 	}
 	state, err := registry.Open(home.StateDir(), &registry.Options{Logger: o.Logger})
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{genesis: g, validators: light.Validators(g), state: state, board: newBoard(), stores: &stores{}, stopped: make(chan struct{})}
+	n := &Node{genesis: g, state: state, trail: kept, board: newBoard(), stores: &stores{}, stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, state.Close(), n.stores.close())
@@ -85,14 +96,23 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	} else if !errors.Is(err, registry.ErrNoGenesis) {
 		return nil, err
 	}
+	// The state's lock is held: no other node writes what is read here.
+	if _, err := home.journals(); err != nil {
+		return nil, err
+	}
 	c := configOf(home, g, o)
 	pace := newPace(c.Consensus, g, n.board)
-	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace.block}
+	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace.block, linked: n.link,
+		retain: retention{blocks: o.RetainBlocks, evidence: uint64(doc.ConsensusParams.Evidence.MaxAgeNumBlocks), snapshot: o.Snapshot}}
 	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
 		n.stores.open, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger))
 	if err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
+	}
+	n.chain = &chain{n.comet.BlockStore(), sm.NewStore(n.stores.db("state"), sm.StoreOptions{})}
+	if err := n.chain.mend(n.trail); err != nil {
+		return nil, err
 	}
 	n.settle()
 	pace.reset() // blocks that were replayed say nothing about the next
@@ -101,6 +121,15 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	}
 	n.awaitPresent(ctx)
 	return n, nil
+}
+
+// link keeps the light blocks around changes of validators. Blocks that are
+// replayed before consensus is there are looked through afterwards.
+func (n *Node) link(height uint64) error {
+	if n.chain == nil {
+		return nil
+	}
+	return n.chain.link(n.trail, height)
 }
 
 // use runs f while the node is certain not to be stopped.
@@ -162,9 +191,10 @@ func (n *Node) Stop() error {
 		close(n.stopped)
 		n.life.Lock()
 		defer n.life.Unlock()
+		connected := n.comet.Switch().Peers().Size() > 0
 		err := n.comet.Stop()
 		n.comet.Wait()
-		if len(n.genesis.Directory.Validators) > 1 {
+		if connected || len(n.genesis.Directory.Validators) > 1 {
 			time.Sleep(peerLinger)
 		}
 		n.stopErr = errors.Join(err, n.stores.close(), n.state.Close())

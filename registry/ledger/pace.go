@@ -44,8 +44,10 @@ func (p *pace) reset() {
 	p.last, p.futile = math.MaxInt64, 0
 }
 
-// block hears the time of a block that was committed just now.
-func (p *pace) block(at time.Time) {
+// block hears the time of a block that was committed just now, and the
+// heartbeat, which a decision of the stewards may have changed in it.
+func (p *pace) block(at time.Time, heartbeat time.Duration) {
+	p.heartbeat = heartbeat
 	age := time.Since(at)
 	p.futile++
 	if age < p.last-nearer {

@@ -21,7 +21,7 @@ func TestAttack_FastClockMakesBlocksWithoutEnd(t *testing.T) {
 	p, c := testPace()
 	hurried := 0
 	for range 100 {
-		p.block(time.Now().Add(-3 * time.Hour))
+		p.block(time.Now().Add(-3*time.Hour), time.Minute)
 		if c.CreateEmptyBlocksInterval == catchUpInterval {
 			hurried++
 		}
@@ -33,11 +33,11 @@ func TestAttack_FastClockMakesBlocksWithoutEnd(t *testing.T) {
 		t.Error("a block of three hours ago counts as one of now")
 	}
 	// The clock is put right: a block of one heartbeat ago, then one of now.
-	p.block(time.Now().Add(-61 * time.Second))
+	p.block(time.Now().Add(-61*time.Second), time.Minute)
 	if c.CreateEmptyBlocksInterval != catchUpInterval {
 		t.Error("it does not hurry to the present")
 	}
-	p.block(time.Now())
+	p.block(time.Now(), time.Minute)
 	if c.CreateEmptyBlocksInterval != 60*time.Second || !p.board.present() {
 		t.Errorf("at the present it makes a block each %v", c.CreateEmptyBlocksInterval)
 	}
@@ -46,18 +46,26 @@ func TestAttack_FastClockMakesBlocksWithoutEnd(t *testing.T) {
 func TestHurriesAfterAPauseAndAfterReplay(t *testing.T) {
 	p, c := testPace()
 	for i := range 50 { // blocks of a busy day that consensus has and the state had not
-		p.block(time.Now().Add(-24*time.Hour + time.Duration(i)*time.Millisecond))
+		p.block(time.Now().Add(-24*time.Hour+time.Duration(i)*time.Millisecond), time.Minute)
 	}
 	p.reset()
 	if c.CreateEmptyBlocksInterval != catchUpInterval {
 		t.Fatal("the first block after a replay waits for a heartbeat")
 	}
-	p.block(time.Now().Add(-24 * time.Hour)) // the first one bears the time of the last votes
+	p.block(time.Now().Add(-24*time.Hour), time.Minute) // the first one bears the time of the last votes
 	if c.CreateEmptyBlocksInterval != catchUpInterval {
 		t.Error("the second block waits for a heartbeat")
 	}
-	p.block(time.Now())
+	p.block(time.Now(), time.Minute)
 	if !p.board.present() {
 		t.Error("it did not arrive")
+	}
+}
+
+func TestPaceFollowsTheStewards(t *testing.T) {
+	p, c := testPace()
+	p.block(time.Now(), 5*time.Second)
+	if c.CreateEmptyBlocksInterval != 5*time.Second {
+		t.Errorf("a block each %v after the heartbeat became 5 s", c.CreateEmptyBlocksInterval)
 	}
 }

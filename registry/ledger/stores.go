@@ -13,7 +13,7 @@ import (
 // is a panic that would end the process.
 type stores struct {
 	mu  sync.Mutex
-	dbs []dbm.DB
+	dbs map[string]dbm.DB
 }
 
 func (s *stores) open(c *config.DBContext) (dbm.DB, error) {
@@ -23,8 +23,18 @@ func (s *stores) open(c *config.DBContext) (dbm.DB, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dbs = append(s.dbs, db)
+	if s.dbs == nil {
+		s.dbs = map[string]dbm.DB{}
+	}
+	s.dbs[c.ID] = db
 	return held{db}, nil
+}
+
+// db is an open database by CometBFT's name for it.
+func (s *stores) db(id string) dbm.DB {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dbs[id]
 }
 
 func (s *stores) close() (err error) {

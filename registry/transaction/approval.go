@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -55,25 +57,38 @@ func (t *Transaction) Approve(steward fr.Element, key ed25519.PrivateKey) error 
 			return err
 		}
 	}
-	mine := Approval{steward, signed.Sign(key, signed.Transaction, t.Message())}
+	return t.setApprovals(append(old, Approval{steward, signed.Sign(key, signed.Transaction, t.Message())}))
+}
+
+// Join adds the approvals of another copy of the transaction: stewards need
+// not approve one after the other. The error wraps [ErrApprovals] if it is
+// another transaction.
+func (t *Transaction) Join(o *Transaction) error {
+	if t.Digest() != o.Digest() {
+		return fmt.Errorf("%w: these are of another transaction", ErrApprovals)
+	}
+	mine, err := t.Approvals()
+	if err != nil {
+		return err
+	}
+	theirs, err := o.Approvals()
+	if err != nil {
+		return err
+	}
+	return t.setApprovals(append(mine, theirs...))
+}
+
+// setApprovals writes the approvals in the order of their ids; of two of one
+// steward the later one stays.
+func (t *Transaction) setApprovals(all []Approval) error {
+	slices.SortStableFunc(all, func(a, b Approval) int { return a.Steward.Cmp(&b.Steward) })
 	var out []byte
-	put := func(a Approval) {
+	for i, a := range all {
+		if i+1 < len(all) && all[i+1].Steward.Equal(&a.Steward) {
+			continue
+		}
 		id := a.Steward.Bytes()
 		out = append(append(out, id[:]...), a.Signature...)
-	}
-	placed := false
-	for _, a := range old {
-		if c := a.Steward.Cmp(&steward); c >= 0 && !placed {
-			put(mine)
-			placed = true
-			if c == 0 {
-				continue
-			}
-		}
-		put(a)
-	}
-	if !placed {
-		put(mine)
 	}
 	if len(out) > maxSignature {
 		return ErrApprovals

@@ -15,7 +15,7 @@ const (
 	Malformed          // not the one encoding of a transaction and its payload
 	OtherLedger        // names another genesis
 	Expired            // its last height has passed
-	TooFarAhead        // its last height is more than MaxAhead blocks away
+	TooFarAhead        // its last height is more than Kind.MaxAhead blocks away
 	Repeated           // executed before, within its expiry
 	UnknownSigner      // the signer is no active authority
 	NotInRole          // the signer's roles do not permit the kind

@@ -46,12 +46,26 @@ func (k Kind) String() string {
 // which then have approvals in place of a signer's signature.
 func (k Kind) Governed() bool { return k == SetAuthority || k >= DistrustRange && k <= lastKind }
 
+// MaxAhead is the greatest number of blocks from the execution of a
+// transaction of the kind to its expiry.
+func (k Kind) MaxAhead() uint64 {
+	if k.Governed() {
+		return MaxAheadGoverned
+	}
+	return MaxAhead
+}
+
 // The bounds of a transaction.
 const (
-	MaxItems   = 4096
-	MaxAhead   = 1000 // blocks from execution to expiry, at most
-	maxPayload = MaxItems * spendSize
-	MaxEncoded = maxPayload + maxSignature + 256
+	MaxItems = 4096
+	MaxAhead = 1000 // blocks from execution to expiry, at most
+	// MaxAheadGoverned is MaxAhead where stewards approve: people collect
+	// approvals over days, and a busy ledger makes many blocks in a day. Sequence
+	// numbers keep an old decision from being executed again, so the replay set
+	// need not.
+	MaxAheadGoverned = 1 << 22
+	maxPayload       = MaxItems * spendSize
+	MaxEncoded       = maxPayload + maxSignature + 256
 )
 
 // ErrStamp reports a proof of work with too few leading zero bits.

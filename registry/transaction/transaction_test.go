@@ -308,3 +308,31 @@ func FuzzDecodePayload(f *testing.F) {
 		}
 	})
 }
+
+// TestApprovalsJoin: stewards who approved copies of one proposal need no
+// round through all of them.
+func TestApprovalsJoin(t *testing.T) {
+	all := governed()
+	alone := func(s byte) *transaction.Transaction {
+		x := governed()
+		x.Signature = nil
+		if err := x.Approve(field.Uint(uint64(s)), key(s)); err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	x := alone(2)
+	for _, o := range []*transaction.Transaction{alone(3), alone(1), alone(2)} {
+		if err := x.Join(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(x.Encode(), all.Encode()) {
+		t.Error("joined copies are not what three stewards in turn make")
+	}
+	other := alone(1)
+	other.Expiry++
+	if err := x.Join(other); !errors.Is(err, transaction.ErrApprovals) {
+		t.Errorf("another transaction's approvals: %v", err)
+	}
+}

@@ -1100,6 +1100,101 @@ func (x *SubmitResponse) GetResult() []byte {
 	return nil
 }
 
+// GetTrailRequest asks for light blocks from a height on.
+type GetTrailRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The answer starts with the first one above this height; 0 asks for those
+	// after the genesis.
+	Above         uint64 `protobuf:"varint,1,opt,name=above,proto3" json:"above,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTrailRequest) Reset() {
+	*x = GetTrailRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTrailRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTrailRequest) ProtoMessage() {}
+
+func (x *GetTrailRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTrailRequest.ProtoReflect.Descriptor instead.
+func (*GetTrailRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetTrailRequest) GetAbove() uint64 {
+	if x != nil {
+		return x.Above
+	}
+	return 0
+}
+
+// GetTrailResponse carries light blocks.
+type GetTrailResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CometBFT's LightBlock messages in the canonical form of docs/spec.md §6.7,
+	// ascending by height, at most 64. None means that the validators have not
+	// changed since; where there are more, the next call starts above the last.
+	LightBlocks   [][]byte `protobuf:"bytes,1,rep,name=light_blocks,json=lightBlocks,proto3" json:"light_blocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTrailResponse) Reset() {
+	*x = GetTrailResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTrailResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTrailResponse) ProtoMessage() {}
+
+func (x *GetTrailResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTrailResponse.ProtoReflect.Descriptor instead.
+func (*GetTrailResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetTrailResponse) GetLightBlocks() [][]byte {
+	if x != nil {
+		return x.LightBlocks
+	}
+	return nil
+}
+
 var File_zkconsent_v1_registry_proto protoreflect.FileDescriptor
 
 const file_zkconsent_v1_registry_proto_rawDesc = "" +
@@ -1165,7 +1260,11 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\x04code\x18\x02 \x01(\rR\x04code\x12\x1d\n" +
 	"\n" +
 	"item_codes\x18\x03 \x03(\rR\titemCodes\x12\x16\n" +
-	"\x06result\x18\x04 \x01(\fR\x06result2\xbf\b\n" +
+	"\x06result\x18\x04 \x01(\fR\x06result\"'\n" +
+	"\x0fGetTrailRequest\x12\x14\n" +
+	"\x05above\x18\x01 \x01(\x04R\x05above\"5\n" +
+	"\x10GetTrailResponse\x12!\n" +
+	"\flight_blocks\x18\x01 \x03(\fR\vlightBlocks2\x9d\t\n" +
 	"\x0fRegistryService\x12p\n" +
 	"\rGetCheckpoint\x12\".zkconsent.v1.GetCheckpointRequest\x1a#.zkconsent.v1.GetCheckpointResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/checkpoint\x12l\n" +
 	"\fGetDirectory\x12!.zkconsent.v1.GetDirectoryRequest\x1a\".zkconsent.v1.GetDirectoryResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/directory\x12\\\n" +
@@ -1178,7 +1277,8 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\x10WatchWithdrawals\x12%.zkconsent.v1.WatchWithdrawalsRequest\x1a&.zkconsent.v1.WatchWithdrawalsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/withdrawals0\x01\x12d\n" +
 	"\n" +
 	"GetGenesis\x12\x1f.zkconsent.v1.GetGenesisRequest\x1a .zkconsent.v1.GetGenesisResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/genesis\x12`\n" +
-	"\x06Submit\x12\x1b.zkconsent.v1.SubmitRequest\x1a\x1c.zkconsent.v1.SubmitResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/transactionsB=Z;github.com/zkconsent/zkconsent/api/zkconsent/v1;zkconsentv1b\x06proto3"
+	"\x06Submit\x12\x1b.zkconsent.v1.SubmitRequest\x1a\x1c.zkconsent.v1.SubmitResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/transactions\x12\\\n" +
+	"\bGetTrail\x12\x1d.zkconsent.v1.GetTrailRequest\x1a\x1e.zkconsent.v1.GetTrailResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/trailB=Z;github.com/zkconsent/zkconsent/api/zkconsent/v1;zkconsentv1b\x06proto3"
 
 var (
 	file_zkconsent_v1_registry_proto_rawDescOnce sync.Once
@@ -1193,7 +1293,7 @@ func file_zkconsent_v1_registry_proto_rawDescGZIP() []byte {
 }
 
 var file_zkconsent_v1_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_zkconsent_v1_registry_proto_goTypes = []any{
 	(GetLogRequest_Kind)(0),          // 0: zkconsent.v1.GetLogRequest.Kind
 	(*GetCheckpointRequest)(nil),     // 1: zkconsent.v1.GetCheckpointRequest
@@ -1216,6 +1316,8 @@ var file_zkconsent_v1_registry_proto_goTypes = []any{
 	(*GetGenesisResponse)(nil),       // 18: zkconsent.v1.GetGenesisResponse
 	(*SubmitRequest)(nil),            // 19: zkconsent.v1.SubmitRequest
 	(*SubmitResponse)(nil),           // 20: zkconsent.v1.SubmitResponse
+	(*GetTrailRequest)(nil),          // 21: zkconsent.v1.GetTrailRequest
+	(*GetTrailResponse)(nil),         // 22: zkconsent.v1.GetTrailResponse
 }
 var file_zkconsent_v1_registry_proto_depIdxs = []int32{
 	0,  // 0: zkconsent.v1.GetLogRequest.kind:type_name -> zkconsent.v1.GetLogRequest.Kind
@@ -1229,18 +1331,20 @@ var file_zkconsent_v1_registry_proto_depIdxs = []int32{
 	15, // 8: zkconsent.v1.RegistryService.WatchWithdrawals:input_type -> zkconsent.v1.WatchWithdrawalsRequest
 	17, // 9: zkconsent.v1.RegistryService.GetGenesis:input_type -> zkconsent.v1.GetGenesisRequest
 	19, // 10: zkconsent.v1.RegistryService.Submit:input_type -> zkconsent.v1.SubmitRequest
-	2,  // 11: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
-	4,  // 12: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
-	6,  // 13: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
-	8,  // 14: zkconsent.v1.RegistryService.GetLayer:output_type -> zkconsent.v1.GetLayerResponse
-	10, // 15: zkconsent.v1.RegistryService.GetChanges:output_type -> zkconsent.v1.GetChangesResponse
-	12, // 16: zkconsent.v1.RegistryService.GetBucket:output_type -> zkconsent.v1.GetBucketResponse
-	14, // 17: zkconsent.v1.RegistryService.GetAnchor:output_type -> zkconsent.v1.GetAnchorResponse
-	16, // 18: zkconsent.v1.RegistryService.WatchWithdrawals:output_type -> zkconsent.v1.WatchWithdrawalsResponse
-	18, // 19: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
-	20, // 20: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
-	11, // [11:21] is the sub-list for method output_type
-	1,  // [1:11] is the sub-list for method input_type
+	21, // 11: zkconsent.v1.RegistryService.GetTrail:input_type -> zkconsent.v1.GetTrailRequest
+	2,  // 12: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
+	4,  // 13: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
+	6,  // 14: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
+	8,  // 15: zkconsent.v1.RegistryService.GetLayer:output_type -> zkconsent.v1.GetLayerResponse
+	10, // 16: zkconsent.v1.RegistryService.GetChanges:output_type -> zkconsent.v1.GetChangesResponse
+	12, // 17: zkconsent.v1.RegistryService.GetBucket:output_type -> zkconsent.v1.GetBucketResponse
+	14, // 18: zkconsent.v1.RegistryService.GetAnchor:output_type -> zkconsent.v1.GetAnchorResponse
+	16, // 19: zkconsent.v1.RegistryService.WatchWithdrawals:output_type -> zkconsent.v1.WatchWithdrawalsResponse
+	18, // 20: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
+	20, // 21: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
+	22, // 22: zkconsent.v1.RegistryService.GetTrail:output_type -> zkconsent.v1.GetTrailResponse
+	12, // [12:23] is the sub-list for method output_type
+	1,  // [1:12] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1257,7 +1361,7 @@ func file_zkconsent_v1_registry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_zkconsent_v1_registry_proto_rawDesc), len(file_zkconsent_v1_registry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,7 @@ const (
 	RegistryService_WatchWithdrawals_FullMethodName = "/zkconsent.v1.RegistryService/WatchWithdrawals"
 	RegistryService_GetGenesis_FullMethodName       = "/zkconsent.v1.RegistryService/GetGenesis"
 	RegistryService_Submit_FullMethodName           = "/zkconsent.v1.RegistryService/Submit"
+	RegistryService_GetTrail_FullMethodName         = "/zkconsent.v1.RegistryService/GetTrail"
 )
 
 // RegistryServiceClient is the client API for RegistryService service.
@@ -85,6 +86,10 @@ type RegistryServiceClient interface {
 	// Submit hands in one transaction and answers when its block is committed
 	// and the state is on disk, or when it was refused (docs/spec.md §6.6, §7).
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error)
+	// GetTrail returns the light blocks around changes of validators, by which a
+	// client goes from validators that it trusts to those of a header
+	// (docs/spec.md §6.7).
+	GetTrail(ctx context.Context, in *GetTrailRequest, opts ...grpc.CallOption) (*GetTrailResponse, error)
 }
 
 type registryServiceClient struct {
@@ -204,6 +209,16 @@ func (c *registryServiceClient) Submit(ctx context.Context, in *SubmitRequest, o
 	return out, nil
 }
 
+func (c *registryServiceClient) GetTrail(ctx context.Context, in *GetTrailRequest, opts ...grpc.CallOption) (*GetTrailResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetTrailResponse)
+	err := c.cc.Invoke(ctx, RegistryService_GetTrail_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RegistryServiceServer is the server API for RegistryService service.
 // All implementations must embed UnimplementedRegistryServiceServer
 // for forward compatibility.
@@ -250,6 +265,10 @@ type RegistryServiceServer interface {
 	// Submit hands in one transaction and answers when its block is committed
 	// and the state is on disk, or when it was refused (docs/spec.md §6.6, §7).
 	Submit(context.Context, *SubmitRequest) (*SubmitResponse, error)
+	// GetTrail returns the light blocks around changes of validators, by which a
+	// client goes from validators that it trusts to those of a header
+	// (docs/spec.md §6.7).
+	GetTrail(context.Context, *GetTrailRequest) (*GetTrailResponse, error)
 	mustEmbedUnimplementedRegistryServiceServer()
 }
 
@@ -289,6 +308,9 @@ func (UnimplementedRegistryServiceServer) GetGenesis(context.Context, *GetGenesi
 }
 func (UnimplementedRegistryServiceServer) Submit(context.Context, *SubmitRequest) (*SubmitResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Submit not implemented")
+}
+func (UnimplementedRegistryServiceServer) GetTrail(context.Context, *GetTrailRequest) (*GetTrailResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTrail not implemented")
 }
 func (UnimplementedRegistryServiceServer) mustEmbedUnimplementedRegistryServiceServer() {}
 func (UnimplementedRegistryServiceServer) testEmbeddedByValue()                         {}
@@ -484,6 +506,24 @@ func _RegistryService_Submit_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RegistryService_GetTrail_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTrailRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).GetTrail(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_GetTrail_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).GetTrail(ctx, req.(*GetTrailRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RegistryService_ServiceDesc is the grpc.ServiceDesc for RegistryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -526,6 +566,10 @@ var RegistryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Submit",
 			Handler:    _RegistryService_Submit_Handler,
+		},
+		{
+			MethodName: "GetTrail",
+			Handler:    _RegistryService_GetTrail_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

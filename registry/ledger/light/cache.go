@@ -120,19 +120,20 @@ func (c *Client) restore() error {
 	if err != nil {
 		return err
 	}
-	h, err := VerifyHead(c.genesis, b)
+	s, err := verify(c.genesis, b)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCache, err)
 	}
-	c.floor = h
+	c.floor = s
+	c.remember(s)
 	if _, err := os.Stat(c.cache.anchorFile()); err == nil && c.follow == Layers {
-		if c.restoreLayers(h) == nil {
+		if c.restoreLayers(s) == nil {
 			return nil
 		}
 		c.broken, c.head, c.dir, c.dirBytes = nil, nil, nil, nil
 		return c.reset()
 	}
-	if u, ok := c.cached(h); ok && c.adopt(u) == nil {
+	if u, ok := c.cached(s); ok && c.adopt(u) == nil {
 		return nil
 	}
 	c.broken, c.head, c.dir, c.dirBytes = nil, nil, nil, nil
@@ -140,16 +141,16 @@ func (c *Client) restore() error {
 }
 
 // cached reads the directory and the logs of a verified head.
-func (c *Client) cached(h *directory.Head) (*update, bool) {
-	u, ok := c.cachedDirectory(h)
+func (c *Client) cached(s *sight) (*update, bool) {
+	u, ok := c.cachedDirectory(s)
 	for _, k := range c.follow.logs(false) {
 		ok = ok && c.cachedLog(u, k)
 	}
 	return u, ok
 }
 
-func (c *Client) cachedDirectory(h *directory.Head) (*update, bool) {
-	u := &update{head: h}
+func (c *Client) cachedDirectory(s *sight) (*update, bool) {
+	h, u := s.head, &update{sight: s}
 	var err error
 	if u.dirBytes, err = os.ReadFile(c.cache.directoryFile()); err != nil {
 		return nil, false

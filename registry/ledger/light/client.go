@@ -25,9 +25,15 @@ var (
 // Config configures a [Client].
 type Config struct {
 	Genesis *directory.Genesis // trusted: everything follows from it
-	Source  Source
-	Dir     string           // where to keep what was verified; empty means nowhere
-	Clock   func() time.Time // nil means time.Now
+	Source  Source             // a node, or several: see [Failover]
+	Dir     string             // where to keep what was verified, and lies; empty means nowhere
+	Clock   func() time.Time   // nil means time.Now
+
+	// Trusted is the checkpoint message of a head, with its trail, that
+	// somebody whom the user trusts has verified (the bytes of Head.Encode of
+	// their client); nil means none. A client that was away for longer than
+	// the trust period needs one, once.
+	Trusted []byte
 
 	Follow Follow // what to read; everything by default
 	// Start is how many entries of the record log a client of layers has no
@@ -55,8 +61,9 @@ type Client struct {
 	progress     func(part string, done, total uint64)
 
 	sync   sync.Mutex // held by Sync, Hold and Tend
-	floor  *directory.Head
-	broken error // a lie that the validators signed; there is no way on
+	floor  *sight     // the newest head that was ever verified
+	seen   []*sight   // the newest ones that were, of this session
+	broken error      // a lie that the validators signed; there is no way on
 
 	mu          sync.RWMutex // guards what follows
 	head        *directory.Head
@@ -95,14 +102,19 @@ func Open(c Config) (*Client, error) {
 	if err := l.reset(); err != nil {
 		return nil, err
 	}
-	if c.Dir == "" {
-		return l, nil
+	if c.Dir != "" {
+		var err error
+		if l.cache, err = openCache(c.Dir); err != nil {
+			return nil, err
+		}
+		if err := l.restore(); err != nil {
+			return nil, err
+		}
 	}
-	var err error
-	if l.cache, err = openCache(c.Dir); err != nil {
-		return nil, err
+	if c.Trusted != nil {
+		return l, l.trust(c.Trusted)
 	}
-	return l, l.restore()
+	return l, nil
 }
 
 func (c *Client) reset() (err error) {
@@ -134,9 +146,9 @@ func (c *Client) Fresh() error {
 	now, age := c.clock().Unix(), int64(c.genesis.Directory.Parameters.MaxHeadAge)
 	switch at := int64(h.Time); {
 	case now-at > age:
-		return lie(StaleHead, "%d seconds old, at most %d are allowed: the node stands still or withholds blocks, or this clock is fast", now-at, age)
+		return lie(StaleHead, "%d seconds old, at most %d are allowed: the node stands still or withholds blocks, or this clock is fast", now-at, age).showing(h.SignedHeader)
 	case at-now > age:
-		return lie(FutureHead, "%d seconds ahead of this clock: set the clock, or do not trust the validators", at-now)
+		return lie(FutureHead, "%d seconds ahead of this clock: set the clock, or do not trust the validators", at-now).showing(h.SignedHeader)
 	}
 	return nil
 }

@@ -3,11 +3,13 @@ package light
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
 	"testing"
 
+	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
@@ -165,4 +167,51 @@ func TestScheduleIsDrawnOnce(t *testing.T) {
 	if early < 40 || late < 40 {
 		t.Errorf("%d in the first half of the day, %d in the second", early, late)
 	}
+}
+
+// FuzzDecodeEvidence: a file of evidence is read within its bounds, and what
+// was read is written as it was.
+func FuzzDecodeEvidence(f *testing.F) {
+	f.Add([]byte(`{"time":1,"lie":"malformed answer","detail":"d","source":"s","shown":[{"bytes":"AA==","size":1}]}`))
+	f.Add([]byte(`{"time":1,"shown":[{"bytes":"AA==","size":0}]}`))
+	f.Add([]byte(`{"time":1}{}`))
+	f.Add([]byte(`{"other":1}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := decodeEvidence(b)
+		if err != nil {
+			return
+		}
+		for _, x := range e.Shown {
+			if x.Size < len(x.Bytes) {
+				t.Fatalf("%d of %d bytes", len(x.Bytes), x.Size)
+			}
+		}
+		again, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second, err := decodeEvidence(again); err != nil || second.Time != e.Time || second.Lie != e.Lie || len(second.Shown) != len(e.Shown) {
+			t.Fatalf("%+v, %v", second, err)
+		}
+	})
+}
+
+// FuzzDecodeLink: a light block has one form, and none of any form makes the
+// client panic.
+func FuzzDecodeLink(f *testing.F) {
+	g := &directory.Genesis{ChainID: "light-test"}
+	f.Add([]byte{})
+	f.Add([]byte{0x0a, 0x00, 0x12, 0x00})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		l, err := decodeLink(b)
+		if err != nil {
+			return
+		}
+		if again, err := EncodeLink(l.LightBlock); err != nil || !bytes.Equal(again, b) {
+			t.Fatalf("another form: %v", err)
+		}
+		r := &road{chain: g.ChainID}
+		_ = r.sound(l)
+		_ = r.reaches(l, l)
+	})
 }

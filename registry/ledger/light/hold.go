@@ -84,15 +84,28 @@ func (c *Client) Tend(ctx context.Context) error {
 	if set.next == 0 || uint64(c.clock().Unix()) < set.next {
 		return nil
 	}
+	source, several := c.source, (*Failover)(nil)
+	if f, ok := source.(*Failover); ok {
+		source, several = f.current(), f
+	}
+	err := c.caught(source, c.readSet(ctx, source, set.buckets))
+	if err != nil && several != nil {
+		several.next(source, err) // the next reading is another node's
+	}
+	return err
+}
+
+// readSet reads the buckets of the set.
+func (c *Client) readSet(ctx context.Context, source Source, numbers []uint64) error {
 	read := map[uint64]*bucket{}
-	for i, n := range set.buckets {
-		b, err := c.tendBucket(ctx, n)
+	for i, n := range numbers {
+		b, err := c.tendBucket(ctx, source, n)
 		if err != nil {
 			return err
 		}
 		read[n] = b
 		if c.progress != nil {
-			c.progress("buckets", uint64(i+1), uint64(len(set.buckets)))
+			c.progress("buckets", uint64(i+1), uint64(len(numbers)))
 		}
 	}
 	l := *c.layers
@@ -103,9 +116,9 @@ func (c *Client) Tend(ctx context.Context) error {
 }
 
 // tendBucket reads one bucket, and follows the ledger where it has moved on.
-func (c *Client) tendBucket(ctx context.Context, n uint64) (*bucket, error) {
+func (c *Client) tendBucket(ctx context.Context, source Source, n uint64) (*bucket, error) {
 	for try := 1; ; try++ {
-		b, err := c.readBucket(ctx, newPatch(c.layers.crown), n)
+		b, err := c.readBucket(ctx, source, newPatch(c.layers.crown), n)
 		if err == nil {
 			b.at = newest(c.epochs).Records
 			return b, nil

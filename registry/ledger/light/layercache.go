@@ -175,7 +175,7 @@ func (c *cache) shelve(s *stage, h *directory.State) (err error) {
 
 // restoreLayers brings a client of layers to a verified head. Without its
 // layer it has the logs and must synchronise before it answers.
-func (c *Client) restoreLayers(h *directory.Head) error {
+func (c *Client) restoreLayers(h *sight) error {
 	u, ok := c.cachedDirectory(h)
 	if !ok || !c.cachedLog(u, journal.Epochs) {
 		return errOtherEntries
@@ -191,7 +191,7 @@ func (c *Client) restoreLayers(h *directory.Head) error {
 	if s.held, err = c.cachedBuckets(&s.set, s.epochs); err != nil {
 		return err
 	}
-	if s.patch, s.at = c.cachedLayer(h); s.patch == nil || c.settle(s) != nil {
+	if s.patch, s.at = c.cachedLayer(h.head); s.patch == nil || c.settle(s) != nil {
 		l := s.layers
 		c.layers, c.epochs, c.logs = &l, s.epochs, u.logs
 		return nil

@@ -12,6 +12,7 @@ const (
 	OtherChain        Lie = "checkpoint of another ledger"
 	ForeignValidators Lie = "header of other validators"
 	BadSignatures     Lie = "header without the signatures of more than two thirds of the validators"
+	BrokenTrail       Lie = "trail that does not lead from one set of validators to the next"
 	ForgedState       Lie = "state that its header does not sign"
 	Backwards         Lie = "head older than one that was verified before"
 	Fork              Lie = "head that contradicts one that was verified before"
@@ -33,15 +34,27 @@ func (l Lie) Error() string { return "light: " + string(l) }
 type LieError struct {
 	Lie    Lie
 	Detail string
+	Source string   // the name of the node that told it
+	Shown  [][]byte // what it sent, and what contradicts it; a signature in it is a proof for anybody
 }
 
 func (e *LieError) Error() string {
-	return fmt.Sprintf("light: the node showed a %s: %s", string(e.Lie), e.Detail)
+	who := e.Source
+	if who == "" {
+		who = "the node"
+	}
+	return fmt.Sprintf("light: %s showed a %s: %s", who, string(e.Lie), e.Detail)
 }
 
 // Unwrap returns the lie.
 func (e *LieError) Unwrap() error { return e.Lie }
 
-func lie(l Lie, format string, args ...any) error {
+func lie(l Lie, format string, args ...any) *LieError {
 	return &LieError{Lie: l, Detail: fmt.Sprintf(format, args...)}
+}
+
+// showing adds what a lie was told with.
+func (e *LieError) showing(what ...[]byte) *LieError {
+	e.Shown = append(e.Shown, what...)
+	return e
 }

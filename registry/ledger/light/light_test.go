@@ -120,6 +120,15 @@ type liar struct {
 	checkpoint func([]byte) []byte
 	directory  func([]byte) []byte
 	log        func(k journal.Kind, from uint64, entries [][]byte) [][]byte
+	trail      func(above uint64, links [][]byte) [][]byte
+}
+
+func (l *liar) Trail(ctx context.Context, above uint64) ([][]byte, error) {
+	b, err := l.Source.Trail(ctx, above)
+	if l.trail != nil {
+		b = l.trail(above, b)
+	}
+	return b, err
 }
 
 func (l *liar) Checkpoint(ctx context.Context) ([]byte, error) {

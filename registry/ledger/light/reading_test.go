@@ -50,6 +50,11 @@ func (o *observed) Submit(ctx context.Context, tx []byte) ([]byte, error) {
 	return o.Source.Submit(ctx, tx)
 }
 
+func (o *observed) Trail(ctx context.Context, above uint64) ([][]byte, error) {
+	o.saw("trail %d", above)
+	return o.Source.Trail(ctx, above)
+}
+
 func (o *observed) Layer(ctx context.Context, from uint64, max int) ([]byte, error) {
 	o.saw("layer %d %d", from, max)
 	return o.Source.Layer(ctx, from, max)

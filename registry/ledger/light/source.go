@@ -3,6 +3,7 @@ package light
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
@@ -19,8 +20,10 @@ var (
 )
 
 // A Source is a ledger node, in this process or across the wire, and is
-// believed in nothing. All that it hands over are bytes.
+// believed in nothing. All that it hands over are bytes. One with a method
+// Name() string is called by that name where a lie is reported.
 type Source interface {
+	Trailer
 	// Checkpoint returns the newest checkpoint message.
 	Checkpoint(ctx context.Context) ([]byte, error)
 	// Directory returns the directory message of the newest checkpoint's state.
@@ -49,3 +52,36 @@ type TreeSource interface {
 	// Anchor returns the anchor message of a closed epoch.
 	Anchor(ctx context.Context, epoch uint64) ([]byte, error)
 }
+
+// A Trailer hands out the light blocks around changes of validators
+// (docs/spec.md §6.7).
+type Trailer interface {
+	// Trail returns at most [MaxLinks] of them, of MaxLinksBytes together
+	// where they are more than one, by ascending height: the first ones above
+	// a height, none where there are none.
+	Trail(ctx context.Context, above uint64) ([][]byte, error)
+}
+
+// Bounds of one answer of a [Trailer].
+const (
+	MaxLinks      = 64
+	MaxLinksBytes = 1 << 20
+)
+
+// nameOf is how a source is called where it is reported.
+func nameOf(s Source) string {
+	if n, ok := s.(interface{ Name() string }); ok {
+		return n.Name()
+	}
+	return "the node"
+}
+
+// A silence is a source's failure to answer, which is no lie.
+type silence struct {
+	about string
+	err   error
+}
+
+func (e *silence) Error() string { return fmt.Sprintf("light: asking for %s: %v", e.about, e.err) }
+
+func (e *silence) Unwrap() error { return e.err }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sort"
 	"sync"
 	"testing"
 	"time"
@@ -59,8 +60,11 @@ type world struct {
 	state   *registry.State
 	height  uint64
 	time    time.Time
+	signers []byte // seeds of the validators of now, each of power 10
+	name    string
 
 	mu         sync.Mutex
+	trail      []*directory.Head // the headers around changes of validators
 	checkpoint []byte
 	dir        []byte
 	calls      []call
@@ -72,14 +76,24 @@ type call struct {
 	max  int
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOf(t, testGenesis(), validatorSeed) }
+
+// newWorldOf is a ledger whose first validators are those of the given seeds.
+func newWorldOf(t testing.TB, g *directory.Genesis, seeds ...byte) *world {
 	t.Helper()
+	g.Directory.Validators = nil
+	for _, seed := range seeds {
+		g.Directory.Validators = append(g.Directory.Validators, directory.Validator{Key: pub(seed), Power: 10, Name: "Member"})
+	}
+	sort.Slice(g.Directory.Validators, func(i, j int) bool {
+		return bytes.Compare(g.Directory.Validators[i].Key, g.Directory.Validators[j].Key) < 0
+	})
 	s, err := registry.Open("state", &registry.Options{FS: vfs.NewMem()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	w := &world{t: t, genesis: testGenesis(), state: s, time: start}
+	w := &world{t: t, genesis: g, state: s, time: start, signers: seeds, name: "world"}
 	if _, err := s.InitGenesis(w.genesis.Encode()); err != nil {
 		t.Fatal(err)
 	}
@@ -108,48 +122,76 @@ func (w *world) block(seconds int, txs ...[]byte) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	h := sign(w.t, w.genesis, v.State, w.height+1, w.time, validatorSeed)
+	h := sign(w.t, w.genesis, v.State, w.height+1, w.time, w.signers...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.checkpoint, w.dir = h.Encode(), v.Directory
 }
 
+// change makes two blocks: the header after the first is the last one of the
+// validators of now, the header after the second is the first of the next ones.
+func (w *world) change(next ...byte) {
+	w.t.Helper()
+	w.block(1)
+	last := encodeHead(w.t, signed(w.genesis, w.head().State, w.height+1, w.time, votes{of: w.signers, next: next, by: w.signers}), w.head().State)
+	w.mu.Lock()
+	w.checkpoint, w.signers = last.Encode(), next
+	w.mu.Unlock()
+	w.block(1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.trail); n == 0 || w.trail[n-1].Height < last.Height {
+		w.trail = append(w.trail, last)
+	}
+	h, _ := directory.DecodeHead(w.checkpoint)
+	w.trail = append(w.trail, h)
+}
+
 // sign builds a head whose header the given keys sign, each a validator of
-// power 10 where the genesis does not know it.
+// power 10.
 func sign(t testing.TB, g *directory.Genesis, s directory.State, height uint64, at time.Time, seeds ...byte) *directory.Head {
 	t.Helper()
-	vals := light.Validators(g)
-	if seeds[0] != validatorSeed {
-		var vs []*types.Validator
-		for _, seed := range seeds {
-			vs = append(vs, types.NewValidator(cmted25519.PubKey(pub(seed)), 10))
-		}
-		vals = types.NewValidatorSet(vs)
+	return encodeHead(t, signed(g, s, height, at, votes{of: seeds, next: seeds, by: seeds}), s)
+}
+
+// votes are those of some validators for a header that names the next ones.
+type votes struct{ of, next, by []byte }
+
+func validators(seeds []byte) *types.ValidatorSet {
+	var vs []*types.Validator
+	for _, seed := range seeds {
+		vs = append(vs, types.NewValidator(cmted25519.PubKey(pub(seed)), 10))
 	}
+	return types.NewValidatorSet(vs)
+}
+
+func signed(g *directory.Genesis, s directory.State, height uint64, at time.Time, v votes) *types.LightBlock {
+	vals := validators(v.of)
 	digest := s.Digest()
 	header := &types.Header{
 		ChainID: g.ChainID, Height: int64(height), Time: at,
 		LastBlockID:    blockID(bytes.Repeat([]byte{1}, 32)),
 		LastCommitHash: bytes.Repeat([]byte{2}, 32), DataHash: bytes.Repeat([]byte{3}, 32),
-		ValidatorsHash: vals.Hash(), NextValidatorsHash: vals.Hash(), ConsensusHash: bytes.Repeat([]byte{4}, 32),
+		ValidatorsHash: vals.Hash(), NextValidatorsHash: validators(v.next).Hash(), ConsensusHash: bytes.Repeat([]byte{4}, 32),
 		AppHash: digest[:], LastResultsHash: bytes.Repeat([]byte{5}, 32), EvidenceHash: bytes.Repeat([]byte{6}, 32),
 		ProposerAddress: vals.Validators[0].Address,
 	}
 	header.Version.Block = 11
 	commit := &types.Commit{Height: int64(height), BlockID: blockID(header.Hash())}
-	for _, v := range vals.Validators {
-		for _, seed := range seeds {
-			if !bytes.Equal(v.PubKey.Bytes(), pub(seed)) {
-				continue
+	for _, val := range vals.Validators {
+		sig := types.NewCommitSigAbsent()
+		for _, seed := range v.by {
+			if bytes.Equal(val.PubKey.Bytes(), pub(seed)) {
+				vote := &cmtproto.Vote{Type: cmtproto.PrecommitType, Height: int64(height), BlockID: commit.BlockID.ToProto(), Timestamp: at}
+				sig = types.CommitSig{
+					BlockIDFlag: types.BlockIDFlagCommit, ValidatorAddress: val.Address, Timestamp: at,
+					Signature: ed25519.Sign(key(seed), types.VoteSignBytes(g.ChainID, vote)),
+				}
 			}
-			vote := &cmtproto.Vote{Type: cmtproto.PrecommitType, Height: int64(height), BlockID: commit.BlockID.ToProto(), Timestamp: at}
-			commit.Signatures = append(commit.Signatures, types.CommitSig{
-				BlockIDFlag: types.BlockIDFlagCommit, ValidatorAddress: v.Address, Timestamp: at,
-				Signature: ed25519.Sign(key(seed), types.VoteSignBytes(g.ChainID, vote)),
-			})
 		}
+		commit.Signatures = append(commit.Signatures, sig)
 	}
-	return encodeHead(t, &types.LightBlock{SignedHeader: &types.SignedHeader{Header: header, Commit: commit}, ValidatorSet: vals}, s)
+	return &types.LightBlock{SignedHeader: &types.SignedHeader{Header: header, Commit: commit}, ValidatorSet: vals}
 }
 
 func blockID(hash []byte) types.BlockID {
@@ -241,6 +283,19 @@ func asSource(err error) error {
 func (w *world) Submit(context.Context, []byte) ([]byte, error) {
 	return (&transaction.Result{Height: w.height}).Encode(), nil
 }
+
+func (w *world) Trail(_ context.Context, above uint64) (out [][]byte, _ error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range w.trail {
+		if h.Height > above && len(out) < 3 { // small answers here as well
+			out = append(out, h.SignedHeader)
+		}
+	}
+	return out, nil
+}
+
+func (w *world) Name() string { return w.name }
 
 func (w *world) clock() time.Time { return w.time.Add(3 * time.Second) }
 

@@ -87,7 +87,7 @@ func (c *Client) newStage(u *update) (*stage, error) {
 
 // moveOn takes a newer head into the stage.
 func (c *Client) moveOn(ctx context.Context, s *stage) error {
-	u, err := c.fetchHead(ctx)
+	u, err := c.fetchHead(ctx, s.source)
 	if err != nil {
 		return err
 	}
@@ -146,9 +146,9 @@ func (c *Client) chooseAnchor(ctx context.Context, s *stage) error {
 	if c.start == 0 || at == 0 {
 		s.span = span{known: true}
 	} else {
-		b, err := c.source.Anchor(ctx, e.Number)
+		b, err := s.source.Anchor(ctx, e.Number)
 		if err != nil {
-			return fmt.Errorf("light: asking for the anchor of epoch %d: %w", e.Number, err)
+			return &silence{fmt.Sprintf("the anchor of epoch %d", e.Number), err}
 		}
 		a, err := journal.DecodeAnchor(b)
 		if err != nil {
@@ -179,7 +179,7 @@ func (c *Client) readLog(ctx context.Context, s *stage, k journal.Kind, on **she
 	if err != nil {
 		return err
 	}
-	acc, err := c.stream(ctx, k, s.logs[k], k.Of(&s.head.State), w.add)
+	acc, err := c.stream(ctx, s.update, k, s.logs[k], w.add)
 	longer, failed := w.done()
 	if errors.Is(err, ForgedEntry) && s.fresh {
 		err = lie(ForgedAnchor, "the log of %v, continued from it to entry %d, does not have the root that the head signs", k, k.Of(&s.head.State).Count)
@@ -199,7 +199,7 @@ func (c *Client) readRoots(ctx context.Context, s *stage) error {
 	whole := s.patch == nil || s.head.State.Epoch-s.at > staleLayer
 	if whole {
 		base := s.head.State.Epoch
-		fresh, err := c.readLayer(ctx)
+		fresh, err := c.readLayer(ctx, s.source)
 		if err != nil {
 			return err
 		}
@@ -215,9 +215,9 @@ func (c *Client) readRoots(ctx context.Context, s *stage) error {
 		if !whole && s.epochs[e].Root == s.epochs[e-1].Root {
 			continue // nothing changed, as everybody knows
 		}
-		b, err := c.source.Changes(ctx, e)
+		b, err := s.source.Changes(ctx, e)
 		if err != nil {
-			return fmt.Errorf("light: asking for the changes of epoch %d: %w", e, err)
+			return &silence{fmt.Sprintf("the changes of epoch %d", e), err}
 		}
 		list, err := journal.DecodeChanges(b)
 		if err != nil {
@@ -240,7 +240,7 @@ func (c *Client) readRoots(ctx context.Context, s *stage) error {
 }
 
 // readLayer takes the roots of all buckets.
-func (c *Client) readLayer(ctx context.Context) (*crown, error) {
+func (c *Client) readLayer(ctx context.Context, source Source) (*crown, error) {
 	fresh := &crown{}
 	for {
 		from := fresh.buckets()
@@ -248,9 +248,9 @@ func (c *Client) readLayer(ctx context.Context) (*crown, error) {
 			return fresh, nil
 		}
 		max := layerPage - int(from%layerPage)
-		b, err := c.source.Layer(ctx, from, max)
+		b, err := source.Layer(ctx, from, max)
 		if err != nil {
-			return nil, fmt.Errorf("light: asking for the roots of buckets: %w", err)
+			return nil, &silence{"the roots of buckets", err}
 		}
 		roots, err := parseElements(b)
 		if err != nil || len(roots) > max {
@@ -287,7 +287,7 @@ func (c *Client) readFirst(ctx context.Context, s *stage) error {
 	if s.held[n] != nil || s.span.covers(n) || n >= s.patch.buckets() {
 		return nil
 	}
-	b, err := c.readBucket(ctx, s.patch, n)
+	b, err := c.readBucket(ctx, s.source, s.patch, n)
 	if err != nil {
 		return err
 	}
@@ -303,11 +303,11 @@ func (c *Client) readFirst(ctx context.Context, s *stage) error {
 }
 
 // readBucket takes the leaves of a bucket and checks them against its root.
-func (c *Client) readBucket(ctx context.Context, p *patch, n uint64) (*bucket, error) {
+func (c *Client) readBucket(ctx context.Context, source Source, p *patch, n uint64) (*bucket, error) {
 	want := p.root(n)
-	raw, err := c.source.Bucket(ctx, n, want.Bytes())
+	raw, err := source.Bucket(ctx, n, want.Bytes())
 	if err != nil {
-		return nil, fmt.Errorf("light: asking for a bucket: %w", err)
+		return nil, &silence{"a bucket", err}
 	}
 	b := &bucket{}
 	if b.leaves, err = parseBucket(raw); err != nil {
@@ -326,7 +326,7 @@ func (c *Client) readBucket(ctx context.Context, p *patch, n uint64) (*bucket, e
 // adoptLayers takes a stage over, on disk as well.
 func (c *Client) adoptLayers(s *stage) error {
 	if err := c.settle(s); err != nil {
-		return c.signed(err)
+		return c.signed(shown(err, s.head.Encode()))
 	}
 	if err := c.plan(&s.layers); err != nil {
 		return err
@@ -366,7 +366,7 @@ func (c *Client) publish(s *stage) {
 	l := s.layers
 	c.layers, c.epochs = &l, s.epochs
 	c.records, c.log, c.tree, c.withdrawals = journal.Replay{}, nil, nil, nil
-	c.take(s.update)
+	c.own(s.update)
 }
 
 // plan schedules a reading of the set when a bucket of it is missing.

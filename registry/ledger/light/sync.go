@@ -3,6 +3,7 @@ package light
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -19,7 +20,8 @@ const (
 
 // An update is what a synchronisation brings, checked against its head.
 type update struct {
-	head     *directory.Head
+	*sight
+	source   Source
 	dir      *directory.Directory
 	dirBytes []byte
 	logs     [journal.Audits + 1]*journal.Accumulator
@@ -27,9 +29,13 @@ type update struct {
 }
 
 // Sync takes the newest head and all that it signs, and adopts it as a whole
-// or not at all. An error that is a [LieError] names what the source told; any
-// other means that it could not be asked. The last thing it checks is
+// or not at all. An error that is a [LieError] names what the source told, and
+// is kept as evidence; ErrTrustExpired asks the user for a newer head; any
+// other means that the source could not be asked. The last thing it checks is
 // [Client.Fresh]: a head that is verified but stale is kept, and reported.
+//
+// Of a [Failover] it goes to the next source when one fails, and holds what it
+// adopted against the others' newest headers.
 func (c *Client) Sync(ctx context.Context) error {
 	c.sync.Lock()
 	defer c.sync.Unlock()
@@ -41,7 +47,19 @@ func (c *Client) Sync(ctx context.Context) error {
 
 // synchronise is Sync for callers that hold c.sync.
 func (c *Client) synchronise(ctx context.Context) error {
-	u, err := c.fetchHead(ctx)
+	if err := c.setOut(); err != nil {
+		return err
+	}
+	several, ok := c.source.(*Failover)
+	if !ok {
+		return c.caught(c.source, c.take(ctx, c.source))
+	}
+	return c.takeOfSeveral(ctx, several)
+}
+
+// take synchronises from one source.
+func (c *Client) take(ctx context.Context, source Source) error {
+	u, err := c.fetchHead(ctx, source)
 	if err != nil {
 		return err
 	}
@@ -67,57 +85,35 @@ func (c *Client) synchronise(ctx context.Context) error {
 	return c.Fresh()
 }
 
-func (c *Client) fetchHead(ctx context.Context) (*update, error) {
+func (c *Client) fetchHead(ctx context.Context, source Source) (*update, error) {
 	for try := 1; ; try++ {
-		b, err := c.source.Checkpoint(ctx)
+		b, err := source.Checkpoint(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("light: asking for the checkpoint: %w", err)
+			return nil, &silence{"the checkpoint", err}
 		}
-		h, err := VerifyHead(c.genesis, b)
+		s, err := c.meet(ctx, source, b)
 		if err != nil {
-			return nil, err
+			return nil, shown(err, b)
 		}
-		if err := c.follows(h); err != nil {
-			return nil, err
-		}
-		u := &update{head: h, dir: c.dir, dirBytes: c.dirBytes}
+		h := s.head
+		u := &update{sight: s, source: source, dir: c.dir, dirBytes: c.dirBytes}
 		if c.dirBytes != nil && sha256.Sum256(c.dirBytes) == h.State.Directory {
 			return u, nil
 		}
-		if b, err = c.source.Directory(ctx); err != nil {
-			return nil, fmt.Errorf("light: asking for the directory: %w", err)
+		if b, err = source.Directory(ctx); err != nil {
+			return nil, &silence{"the directory", err}
 		}
 		if sha256.Sum256(b) == h.State.Directory {
 			if u.dir, err = directory.DecodeDirectory(b); err != nil {
-				return nil, lie(WrongDirectory, "%v", err)
+				return nil, lie(WrongDirectory, "%v", err).showing(h.Encode(), b)
 			}
 			u.dirBytes = b
 			return u, nil
 		}
 		if try == attempts {
-			return nil, lie(WrongDirectory, "its digest is not the head's, in %d attempts", attempts)
+			return nil, lie(WrongDirectory, "its digest is not the head's, in %d attempts", attempts).showing(h.Encode(), b)
 		}
 	}
-}
-
-// follows holds a verified head against the newest one that was ever verified.
-func (c *Client) follows(h *directory.Head) error {
-	f := c.floor
-	if f == nil {
-		return nil
-	}
-	switch {
-	case h.Height < f.Height:
-		return lie(Backwards, "height %d, %d was verified before: the node was restored from an old backup or withholds blocks", h.Height, f.Height)
-	case h.Height == f.Height && (h.State != f.State || h.Time != f.Time):
-		return lie(Fork, "two states at height %d", h.Height)
-	}
-	for _, k := range journal.Kinds() {
-		if a, b := k.Of(&f.State).Count, k.Of(&h.State).Count; b < a {
-			return lie(Fork, "the log of %v has %d entries at height %d, it had %d before", k, b, h.Height, a)
-		}
-	}
-	return nil
 }
 
 // fetchLog takes the entries that are missing and checks count and root.
@@ -126,32 +122,37 @@ func (c *Client) fetchLog(ctx context.Context, u *update, k journal.Kind) error 
 	if acc == nil {
 		acc = c.logs[k]
 	}
-	acc, err := c.stream(ctx, k, acc, k.Of(&u.head.State), func(e []byte) error {
+	acc, err := c.stream(ctx, u, k, acc, func(e []byte) error {
 		u.entries[k] = append(u.entries[k], e)
 		return nil
 	})
-	if err == nil {
-		u.logs[k] = acc
+	if err != nil {
+		if errors.Is(err, ForgedEntry) {
+			err = shown(err, u.entries[k]...)
+		}
+		return err
 	}
-	return err
+	u.logs[k] = acc
+	return nil
 }
 
 // stream shows the entries that follow acc, before their root is checked, and
 // returns the accumulator of the whole log. Answers end where pages of the log
 // do, so that all clients ask for the same ones.
-func (c *Client) stream(ctx context.Context, k journal.Kind, acc *journal.Accumulator, want directory.Log, each func(entry []byte) error) (*journal.Accumulator, error) {
+func (c *Client) stream(ctx context.Context, u *update, k journal.Kind, acc *journal.Accumulator, each func(entry []byte) error) (*journal.Accumulator, error) {
+	want := k.Of(&u.head.State)
 	acc = acc.Clone()
 	if acc.Count() > want.Count {
-		return nil, lie(Fork, "the log of %v lost entries", k)
+		return nil, lie(Fork, "the log of %v lost entries", k).showing(u.head.Encode())
 	}
 	for acc.Count() < want.Count {
 		max := int(min(batch-acc.Count()%batch, want.Count-acc.Count()))
-		got, err := c.source.Log(ctx, k, acc.Count(), max)
+		got, err := u.source.Log(ctx, k, acc.Count(), max)
 		if err != nil {
-			return nil, fmt.Errorf("light: asking for the log of %v: %w", k, err)
+			return nil, &silence{"the log of " + k.String(), err}
 		}
 		if len(got) == 0 {
-			return nil, lie(TruncatedLog, "the log of %v ends after %d of %d entries", k, acc.Count(), want.Count)
+			return nil, lie(TruncatedLog, "the log of %v ends after %d of %d entries", k, acc.Count(), want.Count).showing(u.head.Encode())
 		}
 		if len(got) > max {
 			return nil, lie(Malformed, "%d entries of %v, %d were asked for", len(got), k, max)
@@ -172,7 +173,7 @@ func (c *Client) stream(ctx context.Context, k journal.Kind, acc *journal.Accumu
 		}
 	}
 	if got, err := acc.Log(); err != nil || got != want {
-		return nil, lie(ForgedEntry, "the log of %v up to entry %d does not have the root that the head signs", k, want.Count)
+		return nil, lie(ForgedEntry, "the log of %v up to entry %d does not have the root that the head signs", k, want.Count).showing(u.head.Encode())
 	}
 	return acc, nil
 }
@@ -183,17 +184,17 @@ func (c *Client) adopt(u *update) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.replay(u); err != nil {
-		c.broken, c.head = err, nil
-		return err
+		c.broken, c.head = shown(err, u.head.Encode()), nil
+		return c.broken
 	}
-	c.take(u)
+	c.own(u)
 	return nil
 }
 
-// take makes an update the client's own. A log that it does not follow stays
+// own makes an update the client's own. A log that it does not follow stays
 // empty.
-func (c *Client) take(u *update) {
-	c.head, c.floor, c.dir, c.dirBytes = u.head, u.head, u.dir, u.dirBytes
+func (c *Client) own(u *update) {
+	c.head, c.floor, c.dir, c.dirBytes = u.head, u.sight, u.dir, u.dirBytes
 	for k, l := range u.logs {
 		if l != nil {
 			c.logs[k] = l

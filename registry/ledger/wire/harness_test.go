@@ -149,6 +149,14 @@ func (c *canned) Bucket(ctx context.Context, _ uint64, _ [32]byte) ([]byte, erro
 	return c.give(ctx)
 }
 
+func (c *canned) Trail(ctx context.Context, _ uint64) ([][]byte, error) {
+	b, err := c.give(ctx)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return [][]byte{b}, nil
+}
+
 // calls are all calls of a remote, each with its error.
 func calls(ctx context.Context, r *wire.Remote) map[string]error {
 	_, checkpoint := r.Checkpoint(ctx)
@@ -159,8 +167,9 @@ func calls(ctx context.Context, r *wire.Remote) map[string]error {
 	_, changes := r.Changes(ctx, 1)
 	_, bucket := r.Bucket(ctx, 1, [32]byte{})
 	_, anchor := r.Anchor(ctx, 1)
+	_, trail := r.Trail(ctx, 0)
 	return map[string]error{
-		"checkpoint": checkpoint, "directory": dir, "log": log, "submit": submit,
+		"trail": trail, "checkpoint": checkpoint, "directory": dir, "log": log, "submit": submit,
 		"layer": layer, "changes": changes, "bucket": bucket, "anchor": anchor,
 	}
 }

@@ -114,6 +114,15 @@ func (s *Service) Submit(ctx context.Context, r *zkconsentv1.SubmitRequest) (*zk
 	return out, nil
 }
 
+// GetTrail returns light blocks around changes of validators.
+func (s *Service) GetTrail(ctx context.Context, r *zkconsentv1.GetTrailRequest) (*zkconsentv1.GetTrailResponse, error) {
+	links, err := s.source.Trail(ctx, r.Above)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return &zkconsentv1.GetTrailResponse{LightBlocks: links}, nil
+}
+
 var kinds = map[zkconsentv1.GetLogRequest_Kind]journal.Kind{
 	zkconsentv1.GetLogRequest_RECORDS:     journal.Records,
 	zkconsentv1.GetLogRequest_WITHDRAWALS: journal.Withdrawals,
@@ -142,8 +151,9 @@ func fault(err error) error {
 
 // A Remote is a node in another process.
 type Remote struct {
-	conn *grpc.ClientConn
-	api  zkconsentv1.RegistryServiceClient
+	address string
+	conn    *grpc.ClientConn
+	api     zkconsentv1.RegistryServiceClient
 }
 
 var _ light.Source = (*Remote)(nil)
@@ -156,8 +166,11 @@ func Dial(address string) (*Remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wire: address %q: %w", address, err)
 	}
-	return &Remote{conn, zkconsentv1.NewRegistryServiceClient(conn)}, nil
+	return &Remote{address, conn, zkconsentv1.NewRegistryServiceClient(conn)}, nil
 }
+
+// Name is the node's address.
+func (r *Remote) Name() string { return r.address }
 
 // Close ends the connection.
 func (r *Remote) Close() error { return r.conn.Close() }
@@ -196,6 +209,14 @@ func (r *Remote) Log(ctx context.Context, k journal.Kind, from uint64, max int) 
 	}
 	out, err := r.api.GetLog(ctx, request)
 	return out.GetEntries(), failed(err)
+}
+
+// Trail returns light blocks around changes of validators.
+func (r *Remote) Trail(ctx context.Context, above uint64) ([][]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	out, err := r.api.GetTrail(ctx, &zkconsentv1.GetTrailRequest{Above: above})
+	return out.GetLightBlocks(), failed(err)
 }
 
 // Submit hands in a transaction and returns its result message. An error that
