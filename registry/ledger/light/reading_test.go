@@ -154,9 +154,9 @@ func samePaths(t testing.TB, whole, layers *light.Client, indices ...uint64) {
 // revocations to a client that has the whole tree, to one of layers from the
 // first entry, one from an anchor, and one that is opened anew each time.
 func TestReading_PathsOfLayersAreThoseOfEverything(t *testing.T) {
-	rounds := 4
+	rounds := 12
 	if testing.Short() {
-		rounds = 2
+		rounds = 1
 	}
 	for range rounds {
 		seed := rand.Uint64()

@@ -122,8 +122,11 @@ func TestReading_OldWalletsDifferInDecoysAlone(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
+	wallets := 24
+	if testing.Short() {
+		wallets = 6
+	}
 	w := filled(t, 16_000)
-	const wallets = 12
 	readers := make([]*reader, wallets)
 	for i := range readers {
 		readers[i] = newReader(t, w, t.TempDir(), light.Newest, []uint64{r.Uint64N(12_000)})
@@ -214,6 +217,7 @@ func TestAttack_IntersectedFetches(t *testing.T) {
 	w := filled(t, 16_400) // 17 buckets
 	dir := t.TempDir()
 	var want []uint64
+	again := 0
 	for round := range 5 {
 		r := newReader(t, w, dir, light.Newest, []uint64{5000})
 		follow(t, r.Client)
@@ -233,6 +237,8 @@ func TestAttack_IntersectedFetches(t *testing.T) {
 			if want = got; len(want) != 2+light.Decoys {
 				t.Fatalf("read %v", want)
 			}
+		} else if again++; len(got) == 0 {
+			again-- // what was lost was not needed
 		} else if !slices.Equal(got, want) {
 			t.Errorf("round %d read %v, the first one %v", round, got, want)
 		}
@@ -245,6 +251,9 @@ func TestAttack_IntersectedFetches(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+	if again != 3 {
+		t.Errorf("the set was read again %d times, three were made necessary", again)
 	}
 	// A record elsewhere adds its own decoys and takes none away.
 	r := newReader(t, w, dir, light.Newest, nil)
