@@ -60,16 +60,17 @@ func (st *staging) commit(kind consent.Kind, a *admitted) ([]transaction.ItemCod
 	}
 	leaves := leavesOf(kind, a.Signer, a.sealed)
 	codes := make([]transaction.ItemCode, len(a.sealed))
+	claims := make([]claim, 0, 2*len(a.sealed))
+	for _, s := range a.sealed {
+		claims = append(claims, claim{keyLock, a.Signer, s.Lock}, claim{keyCommitment, a.Signer, s.Commitment})
+	}
+	known, err := st.claims(claims)
+	if err != nil {
+		return nil, err
+	}
 	for i, s := range a.sealed {
-		lock, cm := elementKey(keyLock, a.Signer, s.Lock), elementKey(keyCommitment, a.Signer, s.Commitment)
-		lockKnown, err := st.has(lock)
-		if err != nil {
-			return nil, err
-		}
-		cmKnown, err := st.has(cm)
-		if err != nil {
-			return nil, err
-		}
+		lock, cm := claims[2*i], claims[2*i+1]
+		lockKnown, cmKnown := known[2*i] || st.fresh.has(lock), known[2*i+1] || st.fresh.has(cm)
 		switch {
 		case lockKnown:
 			codes[i] = transaction.DuplicateLock
@@ -86,13 +87,16 @@ func (st *staging) commit(kind consent.Kind, a *admitted) ([]transaction.ItemCod
 		}
 		rec := journal.Record{Kind: kind, Index: st.next, Authority: a.Signer, Lock: s.Lock, Leaf: leaves[i]}
 		if err := firstError(
+			func() error {
+				return st.put(numberKey(keyLeaf, st.next), place{at: st.logs[journal.Records].Count()}.encode())
+			},
+			func() error { return st.claim(lock) },
+			func() error { return st.claim(cm) },
 			func() error { return st.append(journal.Records, rec.Encode()) },
-			func() error { return st.set(lock, number(st.next)) },
-			func() error { return st.set(cm, number(st.next)) },
-			func() error { return st.setPlaced(st.next, placedOf(rec)) },
 		); err != nil {
 			return nil, err
 		}
+		st.fresh.places = append(st.fresh.places, st.logs[journal.Records].Count()-1)
 		q.used++
 		st.next++
 	}

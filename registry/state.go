@@ -101,14 +101,9 @@ func openStore(dir string, fs vfs.FS, o *Options, tr *trouble) (*pebble.DB, erro
 			}
 			opened <- r
 		}()
-		r.db, r.err = pebble.Open(dir, &pebble.Options{
-			FS:                 fs,
-			ReadOnly:           o.ReadOnly,
-			Logger:             storeLogger{o.Logger},
-			EventListener:      tr.listener(),
-			FormatMajorVersion: pebble.FormatNewest, // its WAL tells a torn tail from a damaged middle
-			MemTableSize:       16 << 20,
-		})
+		po := storeOptions()
+		po.FS, po.ReadOnly, po.Logger, po.EventListener = fs, o.ReadOnly, storeLogger{o.Logger}, tr.listener()
+		r.db, r.err = pebble.Open(dir, po)
 	}()
 	select {
 	case r := <-opened:

@@ -127,8 +127,9 @@ var decoders = map[string]map[string]string{
 		"readSections":      "FuzzRead",
 	},
 	"registry": {
-		"decodeMeta":   "FuzzDecodeMeta",
-		"decodePlaced": "FuzzDecodePlaced",
+		"decodeMeta":      "FuzzDecodeMeta",
+		"decodePlace":     "FuzzDecodePlace",
+		"siblings.decode": "FuzzDecodeSiblings",
 	},
 	"registry/journal": {
 		"DecodeAudit":      "FuzzDecodeAudit",
@@ -140,10 +141,13 @@ var decoders = map[string]map[string]string{
 		"Restore":          "FuzzRestore",
 	},
 	"registry/ledger": {
+		"decodeTrail":    "FuzzDecodeTrail",
+		"openTrail":      "- reads a file of bounded size for decodeTrail",
 		"Home.validator": "- reads the validator's own secret files with CometBFT's decoder, which the node does before it listens",
 	},
 	"registry/ledger/light": {
 		"VerifyHead":      "FuzzVerifyHead",
+		"ReadLink":        "FuzzDecodeLink",
 		"decodeBucketSet": "FuzzDecodeBucketSet",
 		"decodeEvidence":  "FuzzDecodeEvidence",
 		"decodeLink":      "FuzzDecodeLink",

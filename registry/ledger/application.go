@@ -8,6 +8,8 @@ import (
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/registry"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
@@ -90,6 +92,10 @@ func (a *application) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBl
 	heartbeat := time.Duration(out.Parameters.Heartbeat) * time.Second
 	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, heartbeat: heartbeat, txs: r.Txs, results: out.Results}
 	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:], ValidatorUpdates: powerUpdates(out.Validators)}
+	if out.Revised {
+		params := types.ConsensusParams{Evidence: evidenceAge(out.Parameters)}
+		res.ConsensusParamUpdates = &cmtproto.ConsensusParams{Evidence: params.ToProto().Evidence}
+	}
 	for _, t := range out.Results {
 		// Code and Data are part of what the next header signs, Log is not.
 		res.TxResults = append(res.TxResults, &abci.ExecTxResult{Code: uint32(t.Code), Data: t.Codes(), Log: t.Reason})

@@ -124,8 +124,21 @@ func (n *Node) Checkpoint(ctx context.Context) ([]byte, error) {
 	return h.Encode(), nil
 }
 
-// Directory returns the directory message of the state of [Node.Head].
+// Directory returns the directory message of the state that the newest header
+// signs. Unlike [Node.Head] it waits for no block where it need not: under load
+// a client that just took the checkpoint would always get the directory of the
+// next one, and call the node a liar.
 func (n *Node) Directory(ctx context.Context) ([]byte, error) {
+	if height, _, _ := n.board.newest(); height > 0 {
+		var h *directory.Head
+		var v registry.View
+		if err := n.use(func() (err error) { h, v, err = n.signed(height); return err }); err != nil {
+			return nil, err
+		}
+		if h != nil {
+			return v.Directory, nil
+		}
+	}
 	_, v, err := n.head(ctx)
 	return v.Directory, err
 }

@@ -30,7 +30,7 @@ type Options struct {
 	Peers  []string     // other nodes, "id@host:port"; empty for a ledger of one
 
 	// RetainBlocks is how many of the newest blocks are kept; 0 keeps all. None
-	// goes of which a validator may still be convicted (docs/operations.md).
+	// goes of which a validator may still be convicted (docs/spec.md §6.7).
 	RetainBlocks uint64
 	// Snapshot returns the height of the newest snapshot, 0 without one; blocks
 	// from there on are kept. nil means that none are made.

@@ -195,13 +195,3 @@ func (h Home) WriteTrail(blocks [][]byte) error {
 	}
 	return durable.ReplaceBytes(h.TrailFile(), 0o644, b)
 }
-
-// CheckTrail verifies the kept light blocks of a home.
-func (h Home) CheckTrail() error {
-	g, err := h.Genesis()
-	if err != nil {
-		return err
-	}
-	_, err = openTrail(h, g)
-	return err
-}

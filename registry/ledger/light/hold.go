@@ -88,7 +88,7 @@ func (c *Client) Tend(ctx context.Context) error {
 	if f, ok := source.(*Failover); ok {
 		source, several = f.current(), f
 	}
-	err := c.caught(source, c.readSet(ctx, source, set.buckets))
+	err := c.caught(source, c.readSet(ctx, set.buckets))
 	if err != nil && several != nil {
 		several.next(source, err) // the next reading is another node's
 	}
@@ -96,10 +96,10 @@ func (c *Client) Tend(ctx context.Context) error {
 }
 
 // readSet reads the buckets of the set.
-func (c *Client) readSet(ctx context.Context, source Source, numbers []uint64) error {
+func (c *Client) readSet(ctx context.Context, numbers []uint64) error {
 	read := map[uint64]*bucket{}
 	for i, n := range numbers {
-		b, err := c.tendBucket(ctx, source, n)
+		b, err := c.tendBucket(ctx, n)
 		if err != nil {
 			return err
 		}
@@ -116,9 +116,9 @@ func (c *Client) readSet(ctx context.Context, source Source, numbers []uint64) e
 }
 
 // tendBucket reads one bucket, and follows the ledger where it has moved on.
-func (c *Client) tendBucket(ctx context.Context, source Source, n uint64) (*bucket, error) {
+func (c *Client) tendBucket(ctx context.Context, n uint64) (*bucket, error) {
 	for try := 1; ; try++ {
-		b, err := c.readBucket(ctx, source, newPatch(c.layers.crown), n)
+		b, err := c.readBucket(ctx, newPatch(c.layers.crown), n)
 		if err == nil {
 			b.at = newest(c.epochs).Records
 			return b, nil

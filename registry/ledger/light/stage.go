@@ -87,7 +87,7 @@ func (c *Client) newStage(u *update) (*stage, error) {
 
 // moveOn takes a newer head into the stage.
 func (c *Client) moveOn(ctx context.Context, s *stage) error {
-	u, err := c.fetchHead(ctx, s.source)
+	u, err := c.fetchHead(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (c *Client) chooseAnchor(ctx context.Context, s *stage) error {
 	if c.start == 0 || at == 0 {
 		s.span = span{known: true}
 	} else {
-		b, err := s.source.Anchor(ctx, e.Number)
+		b, err := c.source.Anchor(ctx, e.Number)
 		if err != nil {
 			return &silence{fmt.Sprintf("the anchor of epoch %d", e.Number), err}
 		}
@@ -199,7 +199,7 @@ func (c *Client) readRoots(ctx context.Context, s *stage) error {
 	whole := s.patch == nil || s.head.State.Epoch-s.at > staleLayer
 	if whole {
 		base := s.head.State.Epoch
-		fresh, err := c.readLayer(ctx, s.source)
+		fresh, err := c.readLayer(ctx)
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func (c *Client) readRoots(ctx context.Context, s *stage) error {
 		if !whole && s.epochs[e].Root == s.epochs[e-1].Root {
 			continue // nothing changed, as everybody knows
 		}
-		b, err := s.source.Changes(ctx, e)
+		b, err := c.source.Changes(ctx, e)
 		if err != nil {
 			return &silence{fmt.Sprintf("the changes of epoch %d", e), err}
 		}
@@ -240,7 +240,7 @@ func (c *Client) readRoots(ctx context.Context, s *stage) error {
 }
 
 // readLayer takes the roots of all buckets.
-func (c *Client) readLayer(ctx context.Context, source Source) (*crown, error) {
+func (c *Client) readLayer(ctx context.Context) (*crown, error) {
 	fresh := &crown{}
 	for {
 		from := fresh.buckets()
@@ -248,7 +248,7 @@ func (c *Client) readLayer(ctx context.Context, source Source) (*crown, error) {
 			return fresh, nil
 		}
 		max := layerPage - int(from%layerPage)
-		b, err := source.Layer(ctx, from, max)
+		b, err := c.source.Layer(ctx, from, max)
 		if err != nil {
 			return nil, &silence{"the roots of buckets", err}
 		}
@@ -287,7 +287,7 @@ func (c *Client) readFirst(ctx context.Context, s *stage) error {
 	if s.held[n] != nil || s.span.covers(n) || n >= s.patch.buckets() {
 		return nil
 	}
-	b, err := c.readBucket(ctx, s.source, s.patch, n)
+	b, err := c.readBucket(ctx, s.patch, n)
 	if err != nil {
 		return err
 	}
@@ -303,9 +303,9 @@ func (c *Client) readFirst(ctx context.Context, s *stage) error {
 }
 
 // readBucket takes the leaves of a bucket and checks them against its root.
-func (c *Client) readBucket(ctx context.Context, source Source, p *patch, n uint64) (*bucket, error) {
+func (c *Client) readBucket(ctx context.Context, p *patch, n uint64) (*bucket, error) {
 	want := p.root(n)
-	raw, err := source.Bucket(ctx, n, want.Bytes())
+	raw, err := c.source.Bucket(ctx, n, want.Bytes())
 	if err != nil {
 		return nil, &silence{"a bucket", err}
 	}
