@@ -160,6 +160,12 @@ var decoders = map[string]map[string]string{
 		"readBounded":        "- reads a file of at most so many bytes for decodeEvidence",
 		"readEntries":        "FuzzReadEntries",
 		"verify":             "FuzzVerifyHead",
+		"decodeBucketSet":    "FuzzDecodeBucketSet",
+		"parseBucket":        "FuzzParseBucket",
+		"parseElements":      "FuzzParseBucket",
+		"readBuckets":        "FuzzReadBuckets",
+		"readLayer":          "FuzzReadLayer",
+		"scanEntries":        "FuzzReadEntries",
 	},
 	"registry/ledger/member": {
 		"Decode":      "FuzzDecode",
