@@ -22,6 +22,10 @@ var decoders = map[string]map[string]string{
 		"app.readKey":       "FuzzParseAuthorityKey",
 		"app.readFile":      "FuzzReadMessage",
 		"app.readMessage":   "FuzzReadMessage",
+		"app.readNamed":     "consent FuzzMessages, FuzzReadMessage",
+		"app.readCard":      "registry/ledger/member FuzzDecode, FuzzReadMessage",
+		"app.readProposal":  "registry/transaction FuzzDecode, FuzzReadMessage",
+		"readReport":        "- reads a report that the operator's own node wrote into its own folder, with the standard decoder",
 	},
 	"consent": {
 		"DecodeEnrolRequest":         "FuzzMessages",
