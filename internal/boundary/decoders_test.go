@@ -148,6 +148,8 @@ var decoders = map[string]map[string]string{
 		"decodeTrail":    "FuzzDecodeTrail",
 		"openTrail":      "- reads a file of bounded size for decodeTrail",
 		"Home.validator": "- reads the validator's own secret files with CometBFT's decoder, which the node does before it listens",
+		"readJournal":    "FuzzReadJournal",
+		"readLog":        "FuzzReadLog",
 	},
 	"registry/ledger/light": {
 		"VerifyHead":         "FuzzVerifyHead",
