@@ -146,6 +146,7 @@ var decoders = map[string]map[string]string{
 		"Restore":          "FuzzRestore",
 	},
 	"registry/ledger": {
+		"decodeCopied":   "FuzzDecodeCopied",
 		"decodeProof":    "FuzzDecodeProof",
 		"Restoring.read": "FuzzDecodeProof",
 		"decodeTrail":    "FuzzDecodeTrail",

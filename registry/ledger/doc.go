@@ -9,6 +9,6 @@
 // through registry/ledger/light, which believes the validators' signatures
 // alone, even when the node is in the same process.
 //
-// The validators are those of the genesis for as long as the ledger lives:
-// this version has no transaction that changes them, and no state sync.
+// A validator's key signs on one machine, beside the record of what it signed
+// last. Backups ([Node.Backup]) leave both out for that reason.
 package ledger

@@ -21,3 +21,15 @@ func FuzzDecodeProof(f *testing.F) {
 		}
 	})
 }
+
+func FuzzDecodeCopied(f *testing.F) {
+	f.Add(encodeCopied([]copied{{path: "data/a", size: 1}, {path: "genesis.zkconsent"}}))
+	f.Add(encodeCopied([]copied{{path: "../a"}}))
+	f.Add(encodeCopied(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		files, err := decodeCopied(b)
+		if err == nil && !bytes.Equal(encodeCopied(files), b) {
+			t.Fatal("two encodings of one list")
+		}
+	})
+}
