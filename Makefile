@@ -18,7 +18,7 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-idle test-fhir fuzz demo testnet clean
+.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-idle figures-scale test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ test: ## the short tests
 test-full: ## all tests, fuzz seeds included
 	go test -timeout 60m ./...
 
-test-ledger: ## break the ledger at full length: kills, failing disks, flipped bits, old backups; prints the table, fails where one test fails
+test-ledger: ## break the ledger at full length: kills, failing disks, flipped bits, old backups, members of four that go or sign twice; prints the table, fails where one test fails
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
 	ZKCONSENT_FAULTS=1 go test -count=1 -p 1 -timeout 60m -run '^TestFault' -v ./registry/... 2>&1 | tee "$$log" | \
 	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \
@@ -84,6 +84,9 @@ figures: ## measure circuits, proving, verifying, commits; prints the tables
 
 figures-idle: ## the disk of an idle ledger: an hour, and the month computed from it
 	ZKCONSENT_IDLE=1h go test -count=1 -v -timeout 75m -run TestIdleFigures ./benchmarks
+
+figures-scale: ## what a leaf costs as the registry grows to ZKCONSENT_LEAVES (1000000); 10000000 takes an hour and 20 GB
+	ZKCONSENT_LEAVES=$${ZKCONSENT_LEAVES:-1000000} go test -count=1 -v -timeout 6h -run 'TestScale$$' ./benchmarks
 
 fuzz: ## each fuzz target for FUZZTIME (20s); a line for each, and failure if one fails
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; targets=0; failed=0; \

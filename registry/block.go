@@ -29,8 +29,10 @@ type Applied struct {
 	// each with its power afterwards: 0 for one that was removed.
 	Validators []directory.Validator
 
-	// Parameters are the ledger's after the block.
+	// Parameters are the ledger's after the block, and Revised says that the
+	// stewards changed them in it.
 	Parameters directory.Parameters
+	Revised    bool
 }
 
 // Apply executes the next block and stages it: nothing is visible or durable
@@ -55,10 +57,10 @@ func (s *State) Apply(b Block) (*Applied, error) {
 		return nil, fmt.Errorf("%w: %d after %d", ErrTime, b.Time, cur.time)
 	}
 	s.dropStaged()
-	st := &staging{frame: cur.clone(), batch: s.db.NewIndexedBatch()}
+	st := newStaging(s.db, cur.clone())
 	out, err := st.run(b)
 	if err != nil {
-		st.batch.Close()
+		st.close()
 		return nil, fmt.Errorf("registry: block %d: %w", b.Height, err)
 	}
 	s.staged = st
@@ -100,7 +102,8 @@ func (st *staging) run(b Block) (*Applied, error) {
 		return nil, err
 	}
 	out.AppHash = st.appHash()
-	out.Validators, out.Parameters = changedPower(before, st.dir), st.dir.Parameters
+	out.Validators = changedPower(before, st.dir)
+	out.Parameters, out.Revised = st.dir.Parameters, st.dir.Revision != before.Revision
 	return out, nil
 }
 
@@ -117,25 +120,29 @@ func (s *State) Commit() error {
 		return ErrNotStaged
 	}
 	s.staged = nil
-	if err := s.write(st.batch); err != nil {
+	if err := s.write(st); err != nil {
 		return fmt.Errorf("registry: block %d: %w", st.height, err)
 	}
 	s.mu.Lock()
 	s.cur = st.frame
 	s.mu.Unlock()
-	return st.batch.Close()
+	return st.close()
 }
 
-// write makes a batch durable. Where it fails, whether the batch reached the
+// write makes a block durable. Where it fails, whether the block reached the
 // disk is unknown until the store is read again, and nothing is written before.
 // The store panics when it cannot write its log.
-func (s *State) write(b *pebble.Batch) (err error) {
+func (s *State) write(st *staging) (err error) {
 	s.broken = true
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", ErrBroken, r)
 		}
 	}()
+	b, err := st.finish()
+	if err != nil {
+		return err
+	}
 	if err := b.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
@@ -145,7 +152,7 @@ func (s *State) write(b *pebble.Batch) (err error) {
 
 func (s *State) dropStaged() {
 	if s.staged != nil {
-		s.staged.batch.Close()
+		s.staged.close()
 		s.staged = nil
 	}
 }

@@ -1,13 +1,10 @@
 package registry
 
 import (
-	"errors"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent/directory"
-	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/internal/merkle"
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
@@ -22,11 +19,17 @@ func (st *staging) closeEpoch() error {
 	}
 	st.state.Epoch++
 	if len(leaves) > 0 {
-		tree := &nodes{st: st, cache: map[nodeID]fr.Element{}}
+		tree, err := newNodes(st)
+		if err != nil {
+			return err
+		}
 		if st.state.Root, err = merkle.Update(tree, journal.Depth, leaves); err != nil {
 			return err
 		}
-		if err := st.noteBuckets(tree, leaves); err != nil {
+		if err := tree.write(); err != nil {
+			return err
+		}
+		if err := noteBuckets(st.put, st.state.Epoch, tree, bucketsOf(leaves)); err != nil {
 			return err
 		}
 		if err := st.countLive(live); err != nil {
@@ -48,22 +51,27 @@ func (st *staging) closeEpoch() error {
 // kilobyte, a twentieth of the blocks that consensus keeps of the same time;
 // to derive it later would take a read of the log up to it.
 func (st *staging) appendEpoch(e directory.Epoch) error {
-	anchor := journal.EncodeAnchor(e, st.logs[journal.Records], st.logs[journal.Withdrawals], st.logs[journal.Epochs])
-	if err := st.set(numberKey(keyAnchor, e.Number), anchor); err != nil {
+	if err := noteAnchor(st.put, e, &st.logs); err != nil {
 		return err
 	}
 	return st.append(journal.Epochs, e.Encode())
 }
 
-// noteBuckets writes the roots of the buckets that the leaves lie in.
-func (st *staging) noteBuckets(tree merkle.Nodes, leaves []merkle.Leaf) error {
-	for _, b := range bucketsOf(leaves) {
+// noteAnchor sets an epoch's anchor from the logs before its own entry.
+// Execution and the restore of a snapshot have it, and the buckets, from here.
+func noteAnchor(set func(key, value []byte) error, e directory.Epoch, l *logs) error {
+	return set(numberKey(keyAnchor, e.Number), journal.EncodeAnchor(e, l[journal.Records], l[journal.Withdrawals], l[journal.Epochs]))
+}
+
+// noteBuckets sets the roots of buckets that the close of an epoch changed.
+func noteBuckets(set func(key, value []byte) error, epoch uint64, tree merkle.Nodes, buckets []uint64) error {
+	for _, b := range buckets {
 		v, err := tree.Get(journal.BucketHeight, b)
 		if err != nil {
 			return err
 		}
 		root := v.Bytes()
-		if err := st.set(bucketKey(st.state.Epoch, b), root[:]); err != nil {
+		if err := set(bucketKey(epoch, b), root[:]); err != nil {
 			return err
 		}
 	}
@@ -85,28 +93,18 @@ func bucketsOf(leaves []merkle.Leaf) []uint64 {
 // its commit in the log, so the last value of an index is the final one.
 func (st *staging) pending() (leaves []merkle.Leaf, live map[fr.Element]int64, err error) {
 	live = map[fr.Element]int64{}
-	for n := st.closed; n < st.logs[journal.Records].Count(); n++ {
-		b, err := get(st.batch, logKey(journal.Records, n))
-		if err != nil {
-			return nil, nil, err
-		}
-		r, err := journal.DecodeRecord(b)
-		if err != nil {
-			return nil, nil, err
-		}
+	err = st.since(st.closed, func(r journal.Record) error {
 		if !r.Revoked {
 			leaves = append(leaves, merkle.Leaf{Index: r.Index, Value: r.Leaf})
 			live[r.Authority]++
-			continue
+			return nil
 		}
 		p, err := st.placed(r.Index)
-		if err != nil {
-			return nil, nil, err
-		}
 		leaves = append(leaves, merkle.Leaf{Index: r.Index})
 		live[p.Authority]--
-	}
-	return leaves, live, nil
+		return err
+	})
+	return leaves, live, err
 }
 
 // countLive writes the counts into the directory. Each authority is changed on
@@ -125,39 +123,4 @@ func (st *staging) countLive(live map[fr.Element]int64) error {
 		return nil
 	}
 	return st.setDirectory(&d)
-}
-
-type nodeID struct {
-	height int
-	index  uint64
-}
-
-// nodes is the tree's face towards the store, for one update.
-type nodes struct {
-	st    *staging
-	cache map[nodeID]fr.Element
-}
-
-func (n *nodes) Get(height int, index uint64) (fr.Element, error) {
-	if v, ok := n.cache[nodeID{height, index}]; ok {
-		return v, nil
-	}
-	b, err := get(n.st.batch, nodeKey(height, index))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return merkle.Empty(height), nil
-	}
-	if err != nil {
-		return fr.Element{}, err
-	}
-	v, err := field.Parse(b)
-	if err != nil {
-		return v, damaged("tree node", "%v", err)
-	}
-	return v, nil
-}
-
-func (n *nodes) Set(height int, index uint64, v fr.Element) error {
-	n.cache[nodeID{height, index}] = v
-	b := v.Bytes()
-	return n.st.set(nodeKey(height, index), b[:])
 }

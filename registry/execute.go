@@ -60,16 +60,17 @@ func (st *staging) commit(kind consent.Kind, a *admitted) ([]transaction.ItemCod
 	}
 	leaves := leavesOf(kind, a.Signer, a.sealed)
 	codes := make([]transaction.ItemCode, len(a.sealed))
+	claims := make([]claim, 0, 2*len(a.sealed))
+	for _, s := range a.sealed {
+		claims = append(claims, claim{keyLock, a.Signer, s.Lock}, claim{keyCommitment, a.Signer, s.Commitment})
+	}
+	known, err := st.claims(claims)
+	if err != nil {
+		return nil, err
+	}
 	for i, s := range a.sealed {
-		lock, cm := elementKey(keyLock, a.Signer, s.Lock), elementKey(keyCommitment, a.Signer, s.Commitment)
-		lockKnown, err := st.has(lock)
-		if err != nil {
-			return nil, err
-		}
-		cmKnown, err := st.has(cm)
-		if err != nil {
-			return nil, err
-		}
+		lock, cm := claims[2*i], claims[2*i+1]
+		lockKnown, cmKnown := known[2*i] || st.fresh.has(lock), known[2*i+1] || st.fresh.has(cm)
 		switch {
 		case lockKnown:
 			codes[i] = transaction.DuplicateLock
@@ -85,14 +86,15 @@ func (st *staging) commit(kind consent.Kind, a *admitted) ([]transaction.ItemCod
 			continue
 		}
 		rec := journal.Record{Kind: kind, Index: st.next, Authority: a.Signer, Lock: s.Lock, Leaf: leaves[i]}
+		p := place{at: st.logs[journal.Records].Count(), cm: s.Commitment}
 		if err := firstError(
+			func() error { return indexCommit(st.put, rec, p) },
 			func() error { return st.append(journal.Records, rec.Encode()) },
-			func() error { return st.set(lock, number(st.next)) },
-			func() error { return st.set(cm, number(st.next)) },
-			func() error { return st.setPlaced(st.next, placedOf(rec)) },
 		); err != nil {
 			return nil, err
 		}
+		st.fresh.claim(lock, cm)
+		st.fresh.places = append(st.fresh.places, p)
 		q.used++
 		st.next++
 	}

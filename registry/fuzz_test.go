@@ -10,7 +10,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
-	"github.com/zkconsent/zkconsent/registry/journal"
 )
 
 func damage(t *testing.T, err error) {
@@ -21,18 +20,35 @@ func damage(t *testing.T, err error) {
 	}
 }
 
-func FuzzDecodePlaced(f *testing.F) {
-	f.Add(encodePlaced(journal.Placed{Kind: 1, Authority: field.Uint(1), Lock: field.Uint(2), Leaf: field.Uint(3)}))
-	f.Add(encodePlaced(journal.Placed{Kind: 2, Revoked: true}))
+func FuzzDecodePlace(f *testing.F) {
+	f.Add(place{at: 7}.encode())
+	f.Add(place{at: 1 << 40, revoked: true, cm: field.Uint(9)}.encode())
 	f.Add([]byte{1, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := decodePlaced(b)
+		p, err := decodePlace(b)
 		if err != nil {
 			damage(t, err)
 			return
 		}
-		if !bytes.Equal(encodePlaced(p), b) {
+		if !bytes.Equal(p.encode(), b) {
 			t.Fatal("two encodings of one entry")
+		}
+	})
+}
+
+func FuzzDecodeSiblings(f *testing.F) {
+	one := siblings{n: 3}
+	one.node[1] = field.Uint(5)
+	f.Add(one.encode())
+	f.Add(make([]byte, 5*32))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var s siblings
+		if err := s.decode(b); err != nil {
+			damage(t, err)
+			return
+		}
+		if !bytes.Equal(s.encode(), b) {
+			t.Fatal("two encodings of one group")
 		}
 	})
 }

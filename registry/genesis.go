@@ -22,6 +22,9 @@ func (s *State) InitGenesis(message []byte) ([sha256.Size]byte, error) {
 	}
 	s.apply.Lock()
 	defer s.apply.Unlock()
+	if s.restore != nil {
+		return none, ErrRestoring
+	}
 	if cur, err := s.now(); err == nil {
 		if !bytes.Equal(cur.genesis, message) {
 			return none, ErrGenesis
@@ -46,7 +49,7 @@ func (s *State) InitGenesis(message []byte) ([sha256.Size]byte, error) {
 	f.state.Genesis = sha256.Sum256(message)
 	f.state.Directory = sha256.Sum256(f.dirBytes)
 	f.state.Root = merkle.Empty(journal.Depth)
-	st := &staging{frame: f, batch: s.db.NewIndexedBatch()}
+	st := newStaging(s.db, f)
 	epoch := directory.Epoch{Root: f.state.Root, ClosedAt: g.Time}
 	err = firstError(
 		func() error { return st.appendEpoch(epoch) },
@@ -55,16 +58,16 @@ func (s *State) InitGenesis(message []byte) ([sha256.Size]byte, error) {
 		st.seal,
 	)
 	if err != nil {
-		st.batch.Close()
+		st.close()
 		return none, err
 	}
-	if err := s.write(st.batch); err != nil {
+	if err := s.write(st); err != nil {
 		return none, fmt.Errorf("registry: genesis: %w", err)
 	}
 	s.mu.Lock()
 	s.cur = f
 	s.mu.Unlock()
-	return f.appHash(), nil
+	return f.appHash(), st.close()
 }
 
 func firstError(steps ...func() error) error {

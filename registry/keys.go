@@ -19,18 +19,23 @@ const (
 	keyEpoch      = 'e' // position in the epoch log
 	keySpend      = 's' // position in the spend log
 	keyAudit      = 'a' // position in the audit log
-	keyLeaf       = 'i' // index: kind, revoked, authority, lock, leaf
+	keyLeaf       = 'i' // index: position in the record log, revoked, cm
 	keyLock       = 'l' // authority, lock: index
 	keyCommitment = 'c' // authority, cm: index
 	keySecret     = 'v' // v: position in the withdrawal log
 	keySpent      = 'u' // scope, nullifier: position in the spend log
 	keyAnchored   = 'o' // authority, epoch: position in the audit log
-	keyNode       = 'n' // height, index: node
+	keyNode       = 'n' // height, index of the parent: its children
 	keyBucket     = 'b' // epoch, bucket (4 bytes): its root, of each that the epoch's close changed
 	keyAnchor     = 'h' // epoch: its anchor message
 	keyQuota      = 'q' // class, authority: epoch, used
 	keyExecuted   = 'x' // expiry, digest: 1
+	keyRestoring  = 'z' // alone, and only while a snapshot is restored
 )
+
+// auxiliaryKeys are the prefixes, ascending, of what no log holds and the
+// state's auxiliary hash does.
+var auxiliaryKeys = [...]byte{keyQuota, keyExecuted}
 
 func logKey(k journal.Kind, position uint64) []byte {
 	prefix := [...]byte{journal.Records: keyRecord, journal.Withdrawals: keyWithdrawal, journal.Epochs: keyEpoch, journal.Spends: keySpend, journal.Audits: keyAudit}[k]
@@ -55,21 +60,17 @@ func anchoredKey(authority fr.Element, epoch uint64) []byte {
 	return binary.BigEndian.AppendUint64(elementKey(keyAnchored, authority), epoch)
 }
 
-func nodeKey(height int, index uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{keyNode, byte(height)}, index)
-}
-
-// nodeIndex is the index in a node's key; ok is false if the key is no node's.
-func nodeIndex(key []byte) (index uint64, ok bool) {
-	if len(key) != 1+1+8 {
-		return 0, false
-	}
-	return binary.BigEndian.Uint64(key[2:]), true
+func nodeKey(height int, group uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{keyNode, byte(height)}, group)
 }
 
 func bucketKey(epoch, bucket uint64) []byte {
 	return binary.BigEndian.AppendUint32(numberKey(keyBucket, epoch), uint32(bucket))
 }
+
+func spentKey(scope, nullifier fr.Element) []byte { return elementKey(keySpent, scope, nullifier) }
+
+func withdrawnKey(v fr.Element) []byte { return elementKey(keySecret, v) }
 
 func quotaKey(class byte, authority fr.Element) []byte {
 	b := authority.Bytes()

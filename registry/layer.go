@@ -95,12 +95,12 @@ func (s *State) Bucket(ctx context.Context, number uint64, root [field.Size]byte
 		if number >= journal.Buckets {
 			return fmt.Errorf("%w: bucket %d", ErrRange, number)
 		}
-		now, err := get(r, nodeKey(journal.BucketHeight, number))
+		now, err := readNodes(ctx, r, journal.BucketHeight, number, number+1)
 		switch {
-		case errors.Is(err, pebble.ErrNotFound):
-			return fmt.Errorf("%w: bucket %d", ErrRange, number)
 		case err != nil:
 			return err
+		case len(now) == 0:
+			return fmt.Errorf("%w: bucket %d", ErrRange, number)
 		case string(now) != string(root[:]):
 			return ErrReplaced
 		}
@@ -152,39 +152,34 @@ func newestEpoch(r pebble.Reader) (e directory.Epoch, err error) {
 // buckets is how many the tree has: the close of an epoch writes every node
 // above its leaves, and leaves come without gaps.
 func buckets(r pebble.Reader) (uint64, error) {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: nodeKey(journal.BucketHeight, 0), UpperBound: nodeKey(journal.BucketHeight+1, 0)})
-	if err != nil {
+	groups, last, err := lastGroup(r, journal.BucketHeight)
+	if groups == 0 || err != nil {
 		return 0, err
 	}
-	defer it.Close()
-	if !it.Last() {
-		return 0, it.Error()
-	}
-	n, ok := nodeIndex(it.Key())
-	if !ok || n >= journal.Buckets {
-		return 0, damaged("tree nodes", "not a bucket's place")
-	}
-	return n + 1, nil
+	return 4*(groups-1) + uint64(last.n), nil
 }
 
 // readNodes returns the nodes [from, end) of one layer, as many as are stored,
 // which must be the first ones.
 func readNodes(ctx context.Context, r pebble.Reader, height int, from, end uint64) ([]byte, error) {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: nodeKey(height, from), UpperBound: nodeKey(height, end)})
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: nodeKey(height, from/4), UpperBound: nodeKey(height, (end+3)/4)})
 	if err != nil {
 		return nil, err
 	}
 	defer it.Close()
-	out := make([]byte, 0, (end-from)*field.Size)
+	out := make([]byte, 0, (end-from+8)*field.Size)
+	next := from / 4
 	for it.First(); it.Valid(); it.Next() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if n, ok := nodeIndex(it.Key()); !ok || n != from || len(it.Value()) != field.Size {
-			return nil, damaged("tree nodes", "node %d of layer %d is missing or not one", from, height)
+		n := uint64(len(it.Value()) / field.Size)
+		if g, ok := groupIndex(it.Key()); !ok || g != next || n == 0 || n > 4 || len(out)%(4*field.Size) != 0 {
+			return nil, damaged("tree nodes", "group %d of layer %d is missing or not one", next, height)
 		}
 		out = append(out, it.Value()...)
-		from++
+		next++
 	}
-	return out, it.Error()
+	skip := min(int(from%4)*field.Size, len(out))
+	return out[skip:min(len(out), skip+int(end-from)*field.Size)], it.Error()
 }

@@ -7,12 +7,22 @@ import (
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
 
-// A staging is a block in the making: its frame, and the batch that holds all
-// that it writes. Reads go through the batch, so a block sees its own writes.
+// A staging is a block in the making: its frame, and all that it writes. Reads
+// go through the batch, or through what is fresh, so a block sees its own
+// writes.
 type staging struct {
 	*frame
-	batch *pebble.Batch
+	db    *pebble.DB    // what was committed before
+	batch *pebble.Batch // with an index
+	bulk  *pebble.Batch // without
+	fresh fresh
 }
+
+func newStaging(db *pebble.DB, f *frame) *staging {
+	return &staging{frame: f, db: db, batch: db.NewIndexedBatch(), bulk: db.NewBatch(), fresh: newFresh(f)}
+}
+
+func (st *staging) close() error { return errors.Join(st.batch.Close(), st.bulk.Close()) }
 
 // has reports whether a key is set.
 func (st *staging) has(key []byte) (bool, error) { return has(st.batch, key) }
@@ -32,8 +42,11 @@ func (st *staging) set(key, value []byte) error { return st.batch.Set(key, value
 
 // append adds an entry to a log.
 func (st *staging) append(k journal.Kind, entry []byte) error {
-	a := st.logs[k]
-	if err := st.set(logKey(k, a.Count()), entry); err != nil {
+	a, set := st.logs[k], st.set
+	if k == journal.Records {
+		st.fresh.records, set = append(st.fresh.records, entry), st.put
+	}
+	if err := set(logKey(k, a.Count()), entry); err != nil {
 		return err
 	}
 	return a.Append(entry)

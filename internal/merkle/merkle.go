@@ -11,7 +11,8 @@ package merkle
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
@@ -93,7 +94,7 @@ func Update(n Nodes, depth int, leaves []Leaf) (fr.Element, error) {
 		}
 		dirty = append(dirty, l.Index)
 	}
-	sort.Slice(dirty, func(i, j int) bool { return dirty[i] < dirty[j] })
+	slices.Sort(dirty)
 	for h := 1; h <= depth; h++ {
 		parents := dirty[:0]
 		for _, i := range dirty {
@@ -101,21 +102,47 @@ func Update(n Nodes, depth int, leaves []Leaf) (fr.Element, error) {
 				parents = append(parents, p)
 			}
 		}
-		for _, p := range parents {
-			var c [4]fr.Element
-			for k := range c {
-				var err error
-				if c[k], err = n.Get(h-1, p<<2|uint64(k)); err != nil {
-					return fr.Element{}, err
-				}
-			}
-			if err := n.Set(h, p, poseidon.Node(c[0], c[1], c[2], c[3])); err != nil {
-				return fr.Element{}, err
-			}
+		if err := hashLayer(n, h, parents); err != nil {
+			return fr.Element{}, err
 		}
 		dirty = parents
 	}
 	return n.Get(depth, 0)
+}
+
+// hashLayer writes the given nodes of a layer anew from their children. They
+// do not depend on each other: many are hashed on all processors, in runs that
+// bound what is held beside the caller's nodes.
+func hashLayer(n Nodes, height int, nodes []uint64) error {
+	const run, worthwhile = 4096, 32
+	work := make([][4]fr.Element, min(run, len(nodes)))
+	for ; len(nodes) > 0; nodes = nodes[len(work):] {
+		work = work[:min(len(work), len(nodes))]
+		for i := range work {
+			for k := range work[i] {
+				var err error
+				if work[i][k], err = n.Get(height-1, nodes[i]<<2|uint64(k)); err != nil {
+					return err
+				}
+			}
+		}
+		workers := min(runtime.GOMAXPROCS(0), 1+len(work)/worthwhile)
+		var wg sync.WaitGroup
+		for w := range workers {
+			wg.Go(func() {
+				for i := w; i < len(work); i += workers {
+					work[i][0] = poseidon.Node(work[i][0], work[i][1], work[i][2], work[i][3])
+				}
+			})
+		}
+		wg.Wait()
+		for i := range work {
+			if err := n.Set(height, nodes[i], work[i][0]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // PathOf reads the path of the leaf at index.

@@ -113,3 +113,6 @@ func DecodeWithdrawal(b []byte) (Withdrawal, error) {
 	}
 	return w, nil
 }
+
+// Commits reports whether an entry of the record log is a commit.
+func Commits(b []byte) bool { return len(b) > 0 && b[0] == commitType }

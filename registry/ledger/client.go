@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cometbft/cometbft/mempool"
@@ -14,7 +15,10 @@ import (
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
-var _ light.Source = (*Node)(nil)
+var (
+	_ light.Source = (*Node)(nil)
+	_ Member       = (*Node)(nil)
+)
 
 // Submit sends a transaction and returns its result message when its block is
 // committed and on disk, or when it is refused.
@@ -115,6 +119,22 @@ func (n *Node) signed(height uint64) (*directory.Head, registry.View, error) {
 	return &directory.Head{State: v.State, Height: height, Time: uint64(h.Time.Unix()), SignedHeader: raw}, v, nil
 }
 
+// Header returns the light block of a height, in the form that trails have. A
+// node that joined by a snapshot has none below it.
+func (n *Node) Header(_ context.Context, height uint64) (raw []byte, err error) {
+	err = n.use(func() error {
+		if height == 0 || height > math.MaxInt64 {
+			return fmt.Errorf("%w: height %d", light.ErrRange, height)
+		}
+		_, raw, err = n.chain.signed(height)
+		if err == nil && raw == nil {
+			err = fmt.Errorf("%w: height %d", light.ErrRange, height)
+		}
+		return err
+	})
+	return raw, err
+}
+
 // Checkpoint returns the checkpoint message of [Node.Head].
 func (n *Node) Checkpoint(ctx context.Context) ([]byte, error) {
 	h, err := n.Head(ctx)
@@ -124,8 +144,21 @@ func (n *Node) Checkpoint(ctx context.Context) ([]byte, error) {
 	return h.Encode(), nil
 }
 
-// Directory returns the directory message of the state of [Node.Head].
+// Directory returns the directory message of the state that the newest header
+// signs. Unlike [Node.Head] it waits for no block where it need not: under load
+// a client that just took the checkpoint would always get the directory of the
+// next one, and call the node a liar.
 func (n *Node) Directory(ctx context.Context) ([]byte, error) {
+	if height, _, _ := n.board.newest(); height > 0 {
+		var h *directory.Head
+		var v registry.View
+		if err := n.use(func() (err error) { h, v, err = n.signed(height); return err }); err != nil {
+			return nil, err
+		}
+		if h != nil {
+			return v.Directory, nil
+		}
+	}
 	_, v, err := n.head(ctx)
 	return v.Directory, err
 }
@@ -133,10 +166,43 @@ func (n *Node) Directory(ctx context.Context) ([]byte, error) {
 // Log returns entries of a log; see [registry.State.Log].
 func (n *Node) Log(ctx context.Context, k journal.Kind, from uint64, max int) ([][]byte, error) {
 	out, err := n.state.Log(ctx, k, from, max)
-	if errors.Is(err, registry.ErrRange) {
-		err = fmt.Errorf("%w: %w", light.ErrRange, err)
+	return out, known(err)
+}
+
+// Layer returns roots of buckets; see [registry.State.Layer].
+func (n *Node) Layer(ctx context.Context, from uint64, max int) ([]byte, error) {
+	_, roots, err := n.state.Layer(ctx, from, max)
+	return roots, known(err)
+}
+
+// Changes returns the buckets that an epoch changed; see
+// [registry.State.Changes].
+func (n *Node) Changes(ctx context.Context, epoch uint64) ([]byte, error) {
+	b, err := n.state.Changes(ctx, epoch)
+	return b, known(err)
+}
+
+// Bucket returns the leaves of a bucket; see [registry.State.Bucket].
+func (n *Node) Bucket(ctx context.Context, number uint64, root [32]byte) ([]byte, error) {
+	b, err := n.state.Bucket(ctx, number, root)
+	return b, known(err)
+}
+
+// Anchor returns an epoch's anchor; see [registry.State.Anchor].
+func (n *Node) Anchor(ctx context.Context, epoch uint64) ([]byte, error) {
+	b, err := n.state.Anchor(ctx, epoch)
+	return b, known(err)
+}
+
+// known adds the meaning that a light.Source gives to an error of the state.
+func known(err error) error {
+	switch {
+	case errors.Is(err, registry.ErrRange):
+		return fmt.Errorf("%w: %w", light.ErrRange, err)
+	case errors.Is(err, registry.ErrReplaced):
+		return fmt.Errorf("%w: %w", light.ErrReplaced, err)
 	}
-	return out, err
+	return err
 }
 
 // Trail returns light blocks around changes of validators; see [light.Trailer].
