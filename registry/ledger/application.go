@@ -93,6 +93,7 @@ func (a *application) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBl
 		return nil, a.board.fail(err)
 	}
 	heartbeat := time.Duration(out.Parameters.Heartbeat) * time.Second
+	a.retain.evidence = uint64(evidenceAge(out.Parameters).MaxAgeNumBlocks) // the stewards may have changed it
 	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, heartbeat: heartbeat, txs: r.Txs, results: out.Results}
 	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:], ValidatorUpdates: powerUpdates(out.Validators)}
 	if out.Revised {

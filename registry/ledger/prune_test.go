@@ -85,7 +85,7 @@ func verified(t *testing.T, n *Node) directory.Head {
 // again, and a client that knows nothing but the genesis follows it.
 func TestOldBlocksGo(t *testing.T) {
 	home := forgetful(t)
-	o := &Options{RetainBlocks: 20}
+	o := &Options{RetainBlocks: 20, SnapshotInterval: 10} // none goes before the first snapshot
 	n := startNode(t, home, o)
 	x := directory.Validator{Key: public(testKey(2)), Power: 1, Name: "Second"}
 	changed := n.mustSubmit(t, decree(t, n, transaction.SetValidator, x.Encode())).Height

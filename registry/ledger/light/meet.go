@@ -138,16 +138,13 @@ func (c *Client) lead(ctx context.Context, source Source, from, to *link) ([]*li
 			if l.Height >= to.Height || r.reaches(from, to) {
 				break
 			}
-			if uint64(l.Height) <= above {
-				return nil, lie(BrokenTrail, "height %d, above %d was asked for", l.Height, above).showing(raw)
-			}
 			if err := r.sound(l); err != nil {
 				return nil, err
 			}
 			if err := r.hop(from, l); err != nil {
 				return nil, lie(BrokenTrail, "height %d: %v", l.Height, err).showing(raw)
 			}
-			from, above, out = l, uint64(l.Height), append(out, l)
+			from, out = l, append(out, l)
 		}
 		if len(out) == start {
 			return nil, lie(ForeignValidators, "height %d: no change of validators that the node knows leads to them", to.Height)
