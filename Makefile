@@ -63,7 +63,7 @@ test: ## the short tests
 test-full: ## all tests, fuzz seeds included
 	go test -timeout 60m ./...
 
-test-ledger: ## break the ledger at full length: kills, failing disks, flipped bits, old backups; prints the table, fails where one test fails
+test-ledger: ## break the ledger at full length: kills, failing disks, flipped bits, old backups, members of four that go or sign twice; prints the table, fails where one test fails
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
 	ZKCONSENT_FAULTS=1 go test -count=1 -p 1 -timeout 60m -run '^TestFault' -v ./registry/... 2>&1 | tee "$$log" | \
 	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \

@@ -127,7 +127,7 @@ func (c *checker) commitments() error {
 			return damaged("commitment index", "an entry points to no leaf")
 		}
 		cm, err := field.Parse(key[field.Size:])
-		if a := c.records.Placed[at].Authority.Bytes(); err != nil || !bytes.Equal(key[:field.Size], a[:]) {
+		if a := c.records.Placed[at].Authority.Bytes(); err != nil || !bytes.Equal(key[:field.Size], a[:]) || cm != c.cms[at] {
 			return damaged("commitment index", "leaf %d is not that of its commitment", at)
 		}
 		if run = append(run, claimed{at, cm}); len(run) == cap(run) {

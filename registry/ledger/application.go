@@ -15,16 +15,19 @@ import (
 )
 
 // application is CometBFT's view of the state. What it does not override is
-// what this ledger does not have: snapshots and vote extensions.
+// what this ledger does not have: vote extensions.
 type application struct {
 	abci.BaseApplication
-	state   *registry.State
-	genesis []byte
-	board   *board
-	onBlock func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
-	linked  func(height uint64) error                          // called before a block is shown to readers
-	retain  retention
-	pending *pendingBlock // between FinalizeBlock and Commit
+	state     *registry.State
+	snapshots *snapshots
+	joining   *joining            // nil but on a node that takes a snapshot first
+	corrupt   func([]byte) []byte // of a test: what a lying member serves
+	genesis   []byte
+	board     *board
+	onBlock   func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
+	linked    func(height uint64) error                          // called before a block is shown to readers
+	retain    retention
+	pending   *pendingBlock // between FinalizeBlock and Commit
 }
 
 type pendingBlock struct {
@@ -121,6 +124,10 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 		a.board.answer(raw, p.results[i])
 	}
 	a.board.expire(p.height + 1)
+	a.snapshots.block(p.height)
+	if a.joining != nil {
+		a.joining.block()
+	}
 	a.onBlock(p.time, p.heartbeat)
 	return &abci.ResponseCommit{RetainHeight: int64(a.retain.from(p.height))}, nil
 }

@@ -230,9 +230,9 @@ func (h *history) note(client int, ops []operation, begun, ended int64, r *trans
 	}
 }
 
-// check holds the history against the model, and shows a key on which nobody
-// can explain it.
-func (h *history) check(t *testing.T) {
+// check holds the history against the model, and counts and shows the keys on
+// which no order explains it.
+func (h *history) check(t *testing.T) (wrong int) {
 	t.Helper()
 	for _, err := range h.faults {
 		t.Error(err)
@@ -246,10 +246,12 @@ func (h *history) check(t *testing.T) {
 	}
 	for _, part := range model().Partition(h.ops) {
 		if r := porcupine.CheckOperationsTimeout(model(), part, 20*time.Second); r != porcupine.Ok {
+			wrong++
 			t.Errorf("%s: %v", part[0].Input.(operation).key, r)
 			for _, o := range part {
 				t.Logf("client %d, %d to %d: %v %v", o.ClientId, o.Call, o.Return, o.Input, o.Output)
 			}
 		}
 	}
+	return wrong
 }

@@ -40,11 +40,11 @@ func TestFault_ClientsSeeOneOrder(t *testing.T) {
 	}()
 	h.run(12, time.Duration(kills)*7*time.Second)
 	<-done
-	h.check(t)
+	wrong := h.check(t)
 	c.witness.rest()
 	c.each(func(m *member) { m.end(syscall.SIGTERM) })
 	_, forks := c.compareBlocks()
-	h.row(t, "clients of four members, which are killed in turn", kills, forks)
+	h.row(t, "clients of four members, killed in turn", kills, wrong, forks)
 }
 
 // TestFault_ClientsOfOneNodeSeeOneOrder is the same with the embedded node,
@@ -75,8 +75,7 @@ func TestFault_ClientsOfOneNodeSeeOneOrder(t *testing.T) {
 	t.Cleanup(func() { r.Close() })
 	h := newHistory(g, r)
 	h.run(8, time.Duration(faulttest.Rounds(2, 4, 10))*time.Second)
-	h.check(t)
-	h.row(t, "clients of the embedded node", 0, 0)
+	h.row(t, "clients of the embedded node", 0, h.check(t), 0)
 	for i, o := range h.ops {
 		if o.Output == (outcome{transaction.AlreadySpent, true}) {
 			h.ops[i].Output = outcome{transaction.Accepted, true}
@@ -88,14 +87,10 @@ func TestFault_ClientsOfOneNodeSeeOneOrder(t *testing.T) {
 	}
 }
 
-func (h *history) row(t *testing.T, fault string, injected, forks int) {
+func (h *history) row(t *testing.T, fault string, injected, wrong, forks int) {
 	t.Helper()
-	wrong := 0
-	if t.Failed() {
-		wrong = 1
-	}
 	faulttest.Row(t, fault, injected, faulttest.Count{Outcome: "operations", N: len(h.ops)}, faulttest.Count{Outcome: "without an answer", N: h.unknown},
-		faulttest.Count{Outcome: "histories without an order", N: wrong}, faulttest.Count{Outcome: "forks", N: forks})
+		faulttest.Count{Outcome: "keys without an order", N: wrong}, faulttest.Count{Outcome: "forks", N: forks})
 }
 
 // TestOrderIsChecked gives histories to the checker that no ledger may make.

@@ -58,8 +58,22 @@ func newMember(t *testing.T, name string) *member {
 	return m
 }
 
-// start runs the member and returns when clients can reach it.
+// start runs the member and returns when clients can reach it. It tries again
+// only if somebody else took the port meanwhile.
 func (m *member) start() {
+	m.t.Helper()
+	for range 3 {
+		if m.launch() {
+			return
+		}
+		if !strings.Contains(m.tail(), "address already in use") {
+			break
+		}
+	}
+	m.t.Fatalf("%s did not start: %s", m.name, m.tail())
+}
+
+func (m *member) launch() bool {
 	m.t.Helper()
 	listen := freePort(m.t)
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
@@ -101,7 +115,8 @@ func (m *member) start() {
 	}()
 	if !ok {
 		cmd.Process.Kill()
-		m.t.Fatalf("%s did not start: %s", m.name, m.tail())
+		<-exited
+		return false
 	}
 	remote, err := wire.Dial(address)
 	if err != nil {
@@ -114,6 +129,7 @@ func (m *member) start() {
 	if old != nil {
 		old.Close()
 	}
+	return true
 }
 
 // signal sends a signal to the process.

@@ -83,7 +83,7 @@ func TestFault_HundredVerifiersOneNullifier(t *testing.T) {
 	c.each(func(m *member) { m.end(syscall.SIGTERM) })
 	blocks, more := c.compareBlocks()
 	t.Logf("%d heads and %d blocks of two members compared", heads, blocks)
-	faulttest.Row(t, fmt.Sprintf("%d verifiers spend one nullifier through four members", verifiers), rounds,
+	faulttest.Row(t, fmt.Sprintf("%d verifiers, one nullifier, four members", verifiers), rounds,
 		faulttest.Count{Outcome: "accepted", N: won}, faulttest.Count{Outcome: "told that it is spent, and by whom", N: lost}, faulttest.Count{Outcome: "forks", N: forks + more})
 }
 

@@ -71,15 +71,15 @@ func (w *witness) see(i int, h directory.Head) {
 	hash := header.Hash()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if h.Height <= w.newest[i] {
-		return
-	}
-	w.newest[i] = h.Height
+	again := h.Height <= w.newest[i]
+	w.newest[i] = max(w.newest[i], h.Height)
 	switch known := w.headers[h.Height]; {
 	case known == nil:
 		w.headers[h.Height] = hash
 	case bytes.Equal(known, hash):
-		w.compared++
+		if !again {
+			w.compared++
+		}
 	default:
 		w.forks++
 		w.t.Errorf("two headers of height %d", h.Height)
