@@ -18,7 +18,7 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-idle test-fhir fuzz demo clean
+.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-idle test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: build ## the whole story on this machine, in a temporary folder
 	bin/zkconsent demo
 
 check: format vet lint boundary generated vulnerabilities ## everything that reads the source and does not run it
+
+testnet: build ## a consortium of four members as four processes on this machine, until Ctrl-C; ZKCONSENT_TESTNET_ONCE=1 tests itself and stops
+	deploy/testnet.sh
 
 format: ## fail if gofmt would change a file
 	@files="$$($(GO_FILES) | xargs gofmt -l)"; if [ -n "$$files" ]; then echo "gofmt -w is needed for:"; echo "$$files"; exit 1; fi

@@ -32,7 +32,7 @@ that left could otherwise help to sign another past. Destroy its backups too.`,
 			if err != nil {
 				return err
 			}
-			power, name, err := a.powerOf(c.Context(), key)
+			power, name, signs, err := a.powerOf(c.Context(), key)
 			if err != nil {
 				return err
 			}
@@ -53,6 +53,9 @@ that left could otherwise help to sign another past. Destroy its backups too.`,
 			}
 			if power > 0 {
 				return fmt.Errorf("validator %s still votes with power %d: a validator set of a verified head holds its key; nothing was destroyed", digits, power)
+			}
+			if signs {
+				return fmt.Errorf("validator %s has no power from the next blocks on, but the newest verified head is still of its set; nothing was destroyed: run the same again in a minute", digits)
 			}
 			if err := home.Idle(); err != nil {
 				return fmt.Errorf("%w; stop it first: nothing was destroyed", err)
@@ -76,35 +79,31 @@ that left could otherwise help to sign another past. Destroy its backups too.`,
 	return c
 }
 
-// powerOf is the power that a validator has or had in the newest verified head:
-// in the directory, or in the set that signed it.
-func (a *app) powerOf(ctx context.Context, key ed25519.PublicKey) (power uint64, name string, err error) {
+// powerOf is the power that a validator has in the newest verified directory,
+// and whether the set that signed that head still holds its key.
+func (a *app) powerOf(ctx context.Context, key ed25519.PublicKey) (power uint64, name string, signs bool, err error) {
 	s, err := a.session(ctx)
 	if err != nil {
-		return 0, "", err
+		return 0, "", false, err
 	}
 	defer s.close()
 	h, err := s.light.Head()
 	if err != nil {
-		return 0, "", err
+		return 0, "", false, err
 	}
 	d, err := s.light.Directory()
 	if err != nil {
-		return 0, "", err
+		return 0, "", false, err
 	}
-	for _, v := range d.Validators {
-		if v.Key.Equal(key) {
-			power, name = v.Power, v.Name
-		}
+	if v, ok := findValidator(d, key); ok {
+		power, name = v.Power, v.Name
 	}
 	signers, err := light.Voters(&h)
 	if err != nil {
-		return 0, "", err
+		return 0, "", false, err
 	}
 	for _, k := range signers {
-		if k.Equal(key) {
-			power = max(power, 1)
-		}
+		signs = signs || k.Equal(key)
 	}
-	return power, name, nil
+	return power, name, signs, nil
 }

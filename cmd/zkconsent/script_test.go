@@ -40,6 +40,14 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 			}
+			testnet, err := os.ReadFile(filepath.Join("..", "..", "deploy", "testnet.sh"))
+			if err != nil {
+				return err
+			}
+			if err := writeFile(filepath.Join(e.WorkDir, "deploy", "testnet.sh"), testnet, 0o700); err != nil {
+				return err
+			}
+			e.Setenv("ZKCONSENT", "zkconsent")
 			return readmeWalk(e.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
