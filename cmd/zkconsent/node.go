@@ -179,6 +179,7 @@ func (a *app) serveNode(ctx context.Context, x service) (err error) {
 	}
 	select {
 	case err := <-done:
+		stop()
 		return err
 	case <-n.Failed():
 		stop()
