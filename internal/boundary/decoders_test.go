@@ -22,6 +22,11 @@ var decoders = map[string]map[string]string{
 		"app.readKey":       "FuzzParseAuthorityKey",
 		"app.readFile":      "FuzzReadMessage",
 		"app.readMessage":   "FuzzReadMessage",
+		"app.readCard":      "- finds the file for member.Decode",
+		"app.readNamed":     "- finds the file for the decoders of documents",
+		"app.readProposal":  "- finds the file for transaction.Decode",
+		"readMail":          "- reads what the operator's own processes wrote into the node's folder",
+		"readReport":        "- reads what the operator's own node wrote into its folder",
 	},
 	"consent": {
 		"DecodeEnrolRequest":         "FuzzMessages",
