@@ -24,7 +24,7 @@ import (
 
 func (a *app) nodeVerb() *cobra.Command {
 	c := &cobra.Command{Use: "node", Short: "Start a ledger or join one, and run its node"}
-	c.AddCommand(a.nodeCardVerb(), a.nodeInitVerb(), a.nodeJoinVerb(), a.nodeStartVerb(), a.nodeStatusVerb(), a.checkVerb(), a.nodeLeaveVerb())
+	c.AddCommand(a.nodeCardVerb(), a.nodeInitVerb(), a.nodeJoinVerb(), a.nodeStartVerb(), a.nodeStatusVerb(), a.checkVerb(), a.nodeBackupVerb(), a.nodeRestoreVerb(), a.nodeResetVerb(), a.nodeLeaveVerb())
 	return c
 }
 
@@ -45,7 +45,7 @@ type service struct {
 
 func (a *app) nodeStartVerb() *cobra.Command {
 	var home, ready, p2p string
-	var peers []string
+	var peers, join []string
 	var verbose bool
 	x := service{}
 	c := &cobra.Command{
@@ -68,6 +68,11 @@ against each other, which everybody sees and which costs the validator its power
 			if err := x.network(p2p, peers); err != nil {
 				return err
 			}
+			done, err := x.joinFrom(join)
+			if err != nil {
+				return err
+			}
+			defer done()
 			x.ready = func(grpcAddr, restAddr string) error {
 				if ready != "" {
 					if err := writeFile(ready, []byte(grpcAddr+"\n"), 0o600); err != nil {
@@ -92,6 +97,8 @@ against each other, which everybody sees and which costs the validator its power
 	f.StringVar(&x.rest, "rest", "127.0.0.1:7301", "address for REST; empty serves none")
 	f.StringVar(&p2p, "p2p", "", "`HOST:PORT` for other nodes, such as 0.0.0.0:26656; default: none reaches this one")
 	f.StringArrayVar(&peers, "peer", nil, "another node, as `ID@HOST:PORT`; may be repeated")
+	f.StringArrayVar(&join, "join", nil, "`address` of another member's gRPC: a new node takes a snapshot instead of every block, and reads from there what verifies it; may be repeated")
+	f.Uint64Var(&x.options.SnapshotInterval, "snapshot-interval", 0, "blocks from one snapshot to the next, the same for all members; 0 means 1,000")
 	f.Uint64Var(&x.options.RetainBlocks, "retain-blocks", 0, "keep this many of the newest blocks, and those of which a validator may still be convicted; 0 keeps all")
 	f.StringVar(&ready, "ready-file", "", "write the gRPC address here when the node is ready")
 	f.BoolVar(&verbose, "verbose", false, "log what consensus does")
@@ -165,12 +172,14 @@ func (a *app) serveNode(ctx context.Context, x service) (err error) {
 	go func() { done <- s.Serve(serving) }()
 	forget := reportStatus(serving, x.home, n, face{s.GRPCAddr(), s.RESTAddr()})
 	defer forget()
+	defer makeBackups(serving, x.home, n)()
 	if err := x.ready(s.GRPCAddr(), s.RESTAddr()); err != nil {
 		stop()
 		return errors.Join(err, <-done)
 	}
 	select {
 	case err := <-done:
+		stop()
 		return err
 	case <-n.Failed():
 		stop()
