@@ -55,6 +55,7 @@ type session struct {
 	genesis *genesis
 	remote  *wire.Remote
 	light   *light.Client
+	bar     *bar // of what takes long to read
 }
 
 // session opens the light client of a party that reads everything, as issuers
@@ -87,7 +88,6 @@ func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*s
 		return nil, err
 	}
 	bar := newBar(a.stderr, a.json)
-	defer bar.end()
 	client, err := light.Open(light.Config{
 		Genesis: g.Genesis, Source: remote, Dir: dir, Clock: a.now,
 		Follow: follow, Start: start, Whole: a.whole, Progress: bar.reading,
@@ -95,7 +95,7 @@ func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*s
 	if err != nil {
 		return nil, errors.Join(err, remote.Close())
 	}
-	s := &session{g, remote, client}
+	s := &session{genesis: g, remote: remote, light: client, bar: bar}
 	if err := s.refresh(ctx); err != nil {
 		s.close()
 		if errors.Is(err, errUnreachable) {
@@ -109,6 +109,7 @@ func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*s
 // refresh brings the view up to date. A node that cannot be reached, lies or
 // stands still leaves nothing to decide on.
 func (s *session) refresh(ctx context.Context) error {
+	defer s.bar.end()
 	if err := s.light.Sync(ctx); err != nil {
 		return &exit{exitUndecided, err}
 	}

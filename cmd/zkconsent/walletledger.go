@@ -93,6 +93,7 @@ func (s *session) tend(ctx context.Context, w *wallet.Wallet) error {
 	if err := s.hold(w); err != nil {
 		return err
 	}
+	defer s.bar.end()
 	if err := s.light.Tend(ctx); err != nil {
 		return &exit{exitUndecided, err}
 	}
