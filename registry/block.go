@@ -29,8 +29,10 @@ type Applied struct {
 	// each with its power afterwards: 0 for one that was removed.
 	Validators []directory.Validator
 
-	// Parameters are the ledger's after the block.
+	// Parameters are the ledger's after the block, and Revised says that the
+	// stewards changed them in it.
 	Parameters directory.Parameters
+	Revised    bool
 }
 
 // Apply executes the next block and stages it: nothing is visible or durable
@@ -100,7 +102,8 @@ func (st *staging) run(b Block) (*Applied, error) {
 		return nil, err
 	}
 	out.AppHash = st.appHash()
-	out.Validators, out.Parameters = changedPower(before, st.dir), st.dir.Parameters
+	out.Validators = changedPower(before, st.dir)
+	out.Parameters, out.Revised = st.dir.Parameters, st.dir.Revision != before.Revision
 	return out, nil
 }
 

@@ -43,7 +43,7 @@ func (s *State) Check(ctx context.Context, progress Progress) (height uint64, er
 		progress = func(string, uint64, uint64) {}
 	}
 	c := &checker{ctx: ctx, r: snap, f: f, progress: progress, live: map[fr.Element]uint64{}, used: map[fr.Element]uint64{}}
-	return f.height, firstError(c.governed, c.replay, c.distrusted, c.withdrawals, c.spends, c.audits, c.commitments, c.locks, c.nodes, c.leaves,
+	return f.height, firstError(c.governed, c.replay, c.distrusted, c.withdrawals, c.spends, c.audits, c.leaves, c.commitments, c.locks, c.nodes,
 		c.auxiliary, c.nothingElse, s.trouble.err)
 }
 
@@ -61,6 +61,7 @@ type checker struct {
 	live    map[fr.Element]uint64 // leaves of each authority at the newest epoch
 	used    map[fr.Element]uint64 // commits of each authority since then
 	known   map[fr.Element]bool   // authorities, once they are asked for
+	cms     []fr.Element          // commitments by index
 }
 
 // scan walks the keys of one prefix in order and counts them as accounted for.

@@ -11,7 +11,7 @@ import (
 // of this epoch by the log besides.
 func (c *checker) auxiliary() error {
 	var sum setHash
-	for _, prefix := range []byte{keyQuota, keyExecuted} {
+	for _, prefix := range auxiliaryKeys {
 		it, err := c.r.NewIter(&pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}})
 		if err != nil {
 			return err

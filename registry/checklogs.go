@@ -58,6 +58,10 @@ func (c *checker) replay() error {
 		return err
 	}
 	defer closes.close()
+	// The whole of it, once: growing as it comes would take twice the memory.
+	leaves := min(c.f.next, merkle.Capacity(journal.Depth))
+	c.records.Placed = make([]journal.Placed, 0, leaves)
+	c.tree.reserve(leaves)
 	next := 0
 	closeUpTo := func(n uint64) error {
 		for ; next < len(epochs) && epochs[next].Records == n; next++ {

@@ -52,10 +52,15 @@ func (c *checker) leaves() error {
 		for log.Valid() && !journal.Commits(log.Value()) {
 			step()
 		}
-		want := place{at: at, revoked: c.records.Placed[n].Revoked}
-		if !log.Valid() || !bytes.Equal(key, number(n)) || !bytes.Equal(value, want.encode()) {
+		p, err := decodePlace(value)
+		if err != nil {
+			return err
+		}
+		want := place{at: at, revoked: c.records.Placed[n].Revoked, cm: p.cm}
+		if !log.Valid() || !bytes.Equal(key, number(n)) || p != want {
 			return damaged("leaf index", "record %d is not the log's", n)
 		}
+		c.cms = append(c.cms, p.cm)
 		step()
 		return nil
 	})

@@ -9,20 +9,18 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/zkconsent/zkconsent/internal/faulttest"
 	"github.com/zkconsent/zkconsent/registry"
 )
 
-// TestAcknowledgedBlocksSurviveCrash commits blocks on a file system that, on
+// TestFault_PowerCut commits blocks on a file system that, on
 // a crash, loses a random part of what was not synced. Every block whose
 // Commit returned must be there, and the state must be the replay of its log.
-func TestAcknowledgedBlocksSurviveCrash(t *testing.T) {
+func TestFault_PowerCut(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 2))
-	rounds := 40
-	if testing.Short() {
-		rounds = 12
-	}
+	rounds, cuts := faulttest.Rounds(12, 40, 400), 0
 	for round := range rounds {
 		fs := vfs.NewCrashableMem()
 		c := newChainOn(t, fs)
@@ -55,8 +53,10 @@ func TestAcknowledgedBlocksSurviveCrash(t *testing.T) {
 			if err := recovered(x.fs, x.at, hashes); err != nil {
 				t.Fatalf("round %d, crash after block %d: %v", round, x.at, err)
 			}
+			cuts++
 		}
 	}
+	faulttest.Row(t, "store: power cut, a random part of the unsynced kept", cuts, faulttest.Count{Outcome: "recovered", N: cuts}, faulttest.Count{Outcome: "lost blocks", N: 0})
 }
 
 func recovered(fs *vfs.MemFS, at uint64, hashes map[uint64][32]byte) error {

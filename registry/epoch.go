@@ -29,7 +29,7 @@ func (st *staging) closeEpoch() error {
 		if err := tree.write(); err != nil {
 			return err
 		}
-		if err := st.noteBuckets(tree, leaves); err != nil {
+		if err := noteBuckets(st.put, st.state.Epoch, tree, bucketsOf(leaves)); err != nil {
 			return err
 		}
 		if err := st.countLive(live); err != nil {
@@ -51,22 +51,27 @@ func (st *staging) closeEpoch() error {
 // kilobyte, a twentieth of the blocks that consensus keeps of the same time;
 // to derive it later would take a read of the log up to it.
 func (st *staging) appendEpoch(e directory.Epoch) error {
-	anchor := journal.EncodeAnchor(e, st.logs[journal.Records], st.logs[journal.Withdrawals], st.logs[journal.Epochs])
-	if err := st.put(numberKey(keyAnchor, e.Number), anchor); err != nil {
+	if err := noteAnchor(st.put, e, &st.logs); err != nil {
 		return err
 	}
 	return st.append(journal.Epochs, e.Encode())
 }
 
-// noteBuckets writes the roots of the buckets that the leaves lie in.
-func (st *staging) noteBuckets(tree merkle.Nodes, leaves []merkle.Leaf) error {
-	for _, b := range bucketsOf(leaves) {
+// noteAnchor sets an epoch's anchor from the logs before its own entry.
+// Execution and the restore of a snapshot have it, and the buckets, from here.
+func noteAnchor(set func(key, value []byte) error, e directory.Epoch, l *logs) error {
+	return set(numberKey(keyAnchor, e.Number), journal.EncodeAnchor(e, l[journal.Records], l[journal.Withdrawals], l[journal.Epochs]))
+}
+
+// noteBuckets sets the roots of buckets that the close of an epoch changed.
+func noteBuckets(set func(key, value []byte) error, epoch uint64, tree merkle.Nodes, buckets []uint64) error {
+	for _, b := range buckets {
 		v, err := tree.Get(journal.BucketHeight, b)
 		if err != nil {
 			return err
 		}
 		root := v.Bytes()
-		if err := st.put(bucketKey(st.state.Epoch, b), root[:]); err != nil {
+		if err := set(bucketKey(epoch, b), root[:]); err != nil {
 			return err
 		}
 	}
@@ -88,24 +93,18 @@ func bucketsOf(leaves []merkle.Leaf) []uint64 {
 // its commit in the log, so the last value of an index is the final one.
 func (st *staging) pending() (leaves []merkle.Leaf, live map[fr.Element]int64, err error) {
 	live = map[fr.Element]int64{}
-	for n := st.closed; n < st.logs[journal.Records].Count(); n++ {
-		r, err := st.record(n)
-		if err != nil {
-			return nil, nil, err
-		}
+	err = st.since(st.closed, func(r journal.Record) error {
 		if !r.Revoked {
 			leaves = append(leaves, merkle.Leaf{Index: r.Index, Value: r.Leaf})
 			live[r.Authority]++
-			continue
+			return nil
 		}
 		p, err := st.placed(r.Index)
-		if err != nil {
-			return nil, nil, err
-		}
 		leaves = append(leaves, merkle.Leaf{Index: r.Index})
 		live[p.Authority]--
-	}
-	return leaves, live, nil
+		return err
+	})
+	return leaves, live, err
 }
 
 // countLive writes the counts into the directory. Each authority is changed on

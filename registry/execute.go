@@ -86,17 +86,15 @@ func (st *staging) commit(kind consent.Kind, a *admitted) ([]transaction.ItemCod
 			continue
 		}
 		rec := journal.Record{Kind: kind, Index: st.next, Authority: a.Signer, Lock: s.Lock, Leaf: leaves[i]}
+		p := place{at: st.logs[journal.Records].Count(), cm: s.Commitment}
 		if err := firstError(
-			func() error {
-				return st.put(numberKey(keyLeaf, st.next), place{at: st.logs[journal.Records].Count()}.encode())
-			},
-			func() error { return st.claim(lock) },
-			func() error { return st.claim(cm) },
+			func() error { return indexCommit(st.put, rec, p) },
 			func() error { return st.append(journal.Records, rec.Encode()) },
 		); err != nil {
 			return nil, err
 		}
-		st.fresh.places = append(st.fresh.places, st.logs[journal.Records].Count()-1)
+		st.fresh.claim(lock, cm)
+		st.fresh.places = append(st.fresh.places, p)
 		q.used++
 		st.next++
 	}

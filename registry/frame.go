@@ -54,6 +54,12 @@ func (f *frame) encode() []byte {
 
 // loadFrame reads the newest committed frame, nil from an empty store.
 func loadFrame(r pebble.Reader) (*frame, error) {
+	switch half, err := has(r, []byte{keyRestoring}); {
+	case err != nil:
+		return nil, err
+	case half:
+		return nil, ErrUnfinished
+	}
 	b, err := get(r, []byte{keyMeta})
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, refuseLeftovers(r)

@@ -16,7 +16,7 @@ type fresh struct {
 	from    uint64   // position of the block's first entry in the record log
 	records [][]byte // its entries from there on
 	first   uint64   // index of the block's first leaf
-	places  []uint64 // positions of its leaves in the record log
+	places  []place  // of its leaves
 	claimed map[claim]struct{}
 }
 
@@ -37,9 +37,9 @@ func (f *fresh) record(at uint64) ([]byte, bool) {
 	return f.records[at-f.from], true
 }
 
-func (f *fresh) place(index uint64) (at uint64, ok bool) {
+func (f *fresh) place(index uint64) (p place, ok bool) {
 	if index < f.first || index-f.first >= uint64(len(f.places)) {
-		return 0, false
+		return place{}, false
 	}
 	return f.places[index-f.first], true
 }
@@ -69,10 +69,11 @@ func (st *staging) claims(cs []claim) ([]bool, error) {
 	return known, it.Close()
 }
 
-// claim writes a claim of the next leaf.
-func (st *staging) claim(c claim) error {
-	st.fresh.claimed[c] = struct{}{}
-	return st.put(elementKey(c.prefix, c.authority, c.what), number(st.next))
+// claim remembers the claims of a leaf.
+func (f *fresh) claim(cs ...claim) {
+	for _, c := range cs {
+		f.claimed[c] = struct{}{}
+	}
 }
 
 // put writes what the block will not read from its batch again.

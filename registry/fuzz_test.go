@@ -22,7 +22,7 @@ func damage(t *testing.T, err error) {
 
 func FuzzDecodePlace(f *testing.F) {
 	f.Add(place{at: 7}.encode())
-	f.Add(place{at: 1 << 40, revoked: true}.encode())
+	f.Add(place{at: 1 << 40, revoked: true, cm: field.Uint(9)}.encode())
 	f.Add([]byte{1, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := decodePlace(b)

@@ -22,6 +22,9 @@ func (s *State) InitGenesis(message []byte) ([sha256.Size]byte, error) {
 	}
 	s.apply.Lock()
 	defer s.apply.Unlock()
+	if s.restore != nil {
+		return none, ErrRestoring
+	}
 	if cur, err := s.now(); err == nil {
 		if !bytes.Equal(cur.genesis, message) {
 			return none, ErrGenesis

@@ -19,7 +19,7 @@ const (
 	keyEpoch      = 'e' // position in the epoch log
 	keySpend      = 's' // position in the spend log
 	keyAudit      = 'a' // position in the audit log
-	keyLeaf       = 'i' // index: position in the record log, revoked
+	keyLeaf       = 'i' // index: position in the record log, revoked, cm
 	keyLock       = 'l' // authority, lock: index
 	keyCommitment = 'c' // authority, cm: index
 	keySecret     = 'v' // v: position in the withdrawal log
@@ -30,7 +30,12 @@ const (
 	keyAnchor     = 'h' // epoch: its anchor message
 	keyQuota      = 'q' // class, authority: epoch, used
 	keyExecuted   = 'x' // expiry, digest: 1
+	keyRestoring  = 'z' // alone, and only while a snapshot is restored
 )
+
+// auxiliaryKeys are the prefixes, ascending, of what no log holds and the
+// state's auxiliary hash does.
+var auxiliaryKeys = [...]byte{keyQuota, keyExecuted}
 
 func logKey(k journal.Kind, position uint64) []byte {
 	prefix := [...]byte{journal.Records: keyRecord, journal.Withdrawals: keyWithdrawal, journal.Epochs: keyEpoch, journal.Spends: keySpend, journal.Audits: keyAudit}[k]
@@ -62,6 +67,10 @@ func nodeKey(height int, group uint64) []byte {
 func bucketKey(epoch, bucket uint64) []byte {
 	return binary.BigEndian.AppendUint32(numberKey(keyBucket, epoch), uint32(bucket))
 }
+
+func spentKey(scope, nullifier fr.Element) []byte { return elementKey(keySpent, scope, nullifier) }
+
+func withdrawnKey(v fr.Element) []byte { return elementKey(keySecret, v) }
 
 func quotaKey(class byte, authority fr.Element) []byte {
 	b := authority.Bytes()

@@ -10,6 +10,14 @@ import (
 // stored ones.
 type layers [journal.Depth + 1][]fr.Element
 
+// reserve takes the memory of a tree of as many leaves.
+func (l *layers) reserve(leaves uint64) {
+	for h := range l {
+		l[h] = make([]fr.Element, 0, leaves)
+		leaves = (leaves + 3) / 4
+	}
+}
+
 func (l *layers) Get(height int, index uint64) (fr.Element, error) {
 	if index < uint64(len(l[height])) {
 		return l[height][index], nil

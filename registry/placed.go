@@ -5,41 +5,62 @@ import (
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
 
 // A place is what the leaf index keeps of a leaf: where the record log commits
-// it, and what a later entry made of it.
+// it, what a later entry made of it, and its commitment. That is in no log, and
+// here in the order of one, so that a snapshot reads both side by side.
 type place struct {
 	at      uint64 // position in the record log
 	revoked bool
+	cm      fr.Element
 }
+
+const placeSize = 8 + 1 + field.Size
 
 func (p place) encode() []byte {
 	b := append(number(p.at), 0)
 	if p.revoked {
 		b[8] = 1
 	}
-	return b
+	cm := p.cm.Bytes()
+	return append(b, cm[:]...)
 }
 
 func decodePlace(b []byte) (place, error) {
-	if len(b) != 9 || b[8] > 1 {
+	if len(b) != placeSize || b[8] > 1 {
 		return place{}, damaged("leaf index", "not a leaf's place")
 	}
-	return place{at: binary.BigEndian.Uint64(b), revoked: b[8] == 1}, nil
+	cm, err := field.Parse(b[9:])
+	if err != nil {
+		return place{}, damaged("leaf index", "%v", err)
+	}
+	return place{at: binary.BigEndian.Uint64(b), revoked: b[8] == 1, cm: cm}, nil
 }
 
 // place finds a leaf that was committed before, also in this block.
 func (st *staging) place(index uint64) (place, error) {
 	b, err := get(st.batch, numberKey(keyLeaf, index))
-	if at, ok := st.fresh.place(index); ok && errors.Is(err, pebble.ErrNotFound) {
-		return place{at: at}, nil
+	if p, ok := st.fresh.place(index); ok && errors.Is(err, pebble.ErrNotFound) {
+		return p, nil
 	}
 	if err != nil {
 		return place{}, err
 	}
 	return decodePlace(b)
+}
+
+// indexCommit sets the keys by which the commit at a position of the record log
+// is found again. Execution and the restore of a snapshot have them from here.
+func indexCommit(set func(key, value []byte) error, r journal.Record, p place) error {
+	return firstError(
+		func() error { return set(numberKey(keyLeaf, r.Index), p.encode()) },
+		func() error { return set(elementKey(keyLock, r.Authority, r.Lock), number(r.Index)) },
+		func() error { return set(elementKey(keyCommitment, r.Authority, p.cm), number(r.Index)) },
+	)
 }
 
 // placed is the record at an index.
@@ -72,6 +93,42 @@ func (st *staging) record(at uint64) (journal.Record, error) {
 		return r, damaged("record log", "entry %d: %v", at, err)
 	}
 	return r, nil
+}
+
+// since visits the entries of the record log from a position on, this block's
+// included, in their order.
+func (st *staging) since(from uint64, visit func(journal.Record) error) error {
+	it, err := st.db.NewIter(&pebble.IterOptions{LowerBound: logKey(journal.Records, from), UpperBound: logKey(journal.Records, st.fresh.from)})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	at := from
+	entry := func(b []byte) error {
+		r, err := journal.DecodeRecord(b)
+		if err != nil {
+			return damaged("record log", "entry %d: %v", at, err)
+		}
+		at++
+		return visit(r)
+	}
+	for it.First(); it.Valid(); it.Next() {
+		if err := entry(it.Value()); err != nil {
+			return err
+		}
+	}
+	if err := it.Error(); err != nil {
+		return err
+	}
+	if at != st.fresh.from {
+		return damaged("record log", "it ends at entry %d, where %d belong", at, st.fresh.from)
+	}
+	for _, b := range st.fresh.records {
+		if err := entry(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // setPlaced writes what can change of a record: whether it is revoked.

@@ -22,7 +22,7 @@ func (st *staging) spend(a *admitted) ([]transaction.ItemCode, error) {
 	codes := make([]transaction.ItemCode, len(a.spendings))
 	for i, s := range a.spendings {
 		may, known := member[s.Scope]
-		key := elementKey(keySpent, s.Scope, s.Nullifier)
+		key := spentKey(s.Scope, s.Nullifier)
 		spent, err := st.has(key)
 		switch {
 		case err != nil:

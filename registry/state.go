@@ -22,6 +22,9 @@ var (
 	ErrBroken     = errors.New("registry: a write failed; close the state and open it again")
 	ErrRange      = errors.New("registry: no such range of this log")
 	ErrClosed     = errors.New("registry: the state is closed")
+	ErrNotEmpty   = errors.New("registry: a snapshot is restored into an empty state alone")
+	ErrRestoring  = errors.New("registry: a snapshot is being restored into this state")
+	ErrUnfinished = errors.New("registry: the restore of a snapshot into this state did not come to its end; start the node, which begins it again")
 	errBadOptions = errors.New("registry: Options is nil")
 )
 
@@ -35,8 +38,11 @@ type Options struct {
 // A State is the ledger's state on disk. Its methods are safe for concurrent
 // use; Apply and Commit are for one caller, the consensus engine.
 type State struct {
-	db      *pebble.DB
+	db      *pebble.DB // replaced under apply and mu by a restore that starts again
+	dir     string
+	options Options
 	trouble *trouble
+	restore *Restore // in progress; guarded by apply
 
 	apply  sync.Mutex // held by Apply and Commit
 	staged *staging
@@ -72,16 +78,30 @@ func Open(dir string, o *Options) (*State, error) {
 	if fs == nil {
 		fs = vfs.Default
 	}
-	tr := newTrouble(o.Logger)
-	db, err := openStore(dir, fs, o, tr)
+	s := &State{dir: dir, options: *o, trouble: newTrouble(o.Logger)}
+	s.options.FS = fs
+	err := s.load()
+	if errors.Is(err, ErrUnfinished) && !o.ReadOnly {
+		// Nobody was ever told anything from it.
+		if err = fs.RemoveAll(dir); err == nil {
+			err = s.load()
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("registry: opening %s: %w", dir, err)
 	}
-	s := &State{db: db, trouble: tr}
-	if s.cur, err = loadFrame(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("registry: opening %s: %w", dir, err), db.Close())
-	}
 	return s, nil
+}
+
+// load opens the store and reads its newest frame.
+func (s *State) load() (err error) {
+	if s.db, err = openStore(s.dir, s.options.FS, &s.options, s.trouble); err != nil {
+		return err
+	}
+	if s.cur, err = loadFrame(s.db); err != nil {
+		return errors.Join(err, s.db.Close())
+	}
+	return nil
 }
 
 // openStore opens the store, and gives up where it meets trouble on the way:
@@ -129,6 +149,9 @@ func (s *State) Close() error {
 	}
 	s.closed = true
 	s.dropStaged()
+	if s.restore != nil {
+		s.restore.out.abandon()
+	}
 	return s.db.Close()
 }
 

@@ -15,7 +15,7 @@ func (st *staging) withdraw(a *admitted) ([]transaction.ItemCode, error) {
 	}
 	codes := make([]transaction.ItemCode, len(a.withdrawals))
 	for i, v := range a.withdrawals {
-		key := elementKey(keySecret, v)
+		key := withdrawnKey(v)
 		known, err := st.has(key)
 		switch {
 		case err != nil:

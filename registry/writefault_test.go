@@ -285,7 +285,7 @@ func TestFault_WriteErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d writing operations: %v", count.n, count.kinds)
-	every := faulttest.Rounds(11, 3, 1)
+	every := faulttest.Rounds(17, 3, 1)
 	for which, how := range sabotages {
 		t.Run(how.name, func(t *testing.T) {
 			n := map[string]int{}

@@ -24,7 +24,7 @@ import (
 
 func (a *app) nodeVerb() *cobra.Command {
 	c := &cobra.Command{Use: "node", Short: "Start a ledger or join one, and run its node"}
-	c.AddCommand(a.nodeCardVerb(), a.nodeInitVerb(), a.nodeJoinVerb(), a.nodeStartVerb(), a.nodeStatusVerb(), a.nodeLeaveVerb())
+	c.AddCommand(a.nodeCardVerb(), a.nodeInitVerb(), a.nodeJoinVerb(), a.nodeStartVerb(), a.nodeStatusVerb(), a.checkVerb(), a.nodeLeaveVerb())
 	return c
 }
 
@@ -92,6 +92,7 @@ against each other, which everybody sees and which costs the validator its power
 	f.StringVar(&x.rest, "rest", "127.0.0.1:7301", "address for REST; empty serves none")
 	f.StringVar(&p2p, "p2p", "", "`HOST:PORT` for other nodes, such as 0.0.0.0:26656; default: none reaches this one")
 	f.StringArrayVar(&peers, "peer", nil, "another node, as `ID@HOST:PORT`; may be repeated")
+	f.Uint64Var(&x.options.RetainBlocks, "retain-blocks", 0, "keep this many of the newest blocks, and those of which a validator may still be convicted; 0 keeps all")
 	f.StringVar(&ready, "ready-file", "", "write the gRPC address here when the node is ready")
 	f.BoolVar(&verbose, "verbose", false, "log what consensus does")
 	return c

@@ -177,7 +177,7 @@ type State struct {
 // protobuf LightBlock, kept as evidence; Height and Time are its height and time.
 // Trail holds, oldest first, the light blocks that lead from the genesis's
 // validators to those of the header, none while they are the same. A node's
-// checkpoint has none: who verifies a head puts it together (docs/spec.md §6.6).
+// checkpoint has none: who follows puts it together (docs/spec.md §6.7).
 type Head struct {
 	State        State
 	Height       uint64

@@ -2,6 +2,7 @@ package merkle
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
@@ -77,6 +78,28 @@ func TestOneBatchEqualsOneByOne(t *testing.T) {
 			t.Fatal("the order of updates changes the root")
 		}
 	})
+}
+
+// TestManyProcessorsMakeOneTree writes so many leaves at once that they are
+// hashed on all processors and in several runs, and the same ones a few at a
+// time.
+func TestManyProcessorsMakeOneTree(t *testing.T) {
+	leaves := make([]Leaf, 17_000)
+	for i := range leaves {
+		leaves[i] = Leaf{Index: uint64(i), Value: field.Uint(uint64(i + 1))}
+	}
+	once, slowly := newTree(t, MaxDepth), newTree(t, MaxDepth)
+	if _, err := once.Update(leaves); err != nil {
+		t.Fatal(err)
+	}
+	for part := range slices.Chunk(leaves, 101) {
+		if _, err := slowly.Update(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if once.Root() != slowly.Root() {
+		t.Fatal("the number of leaves at once changes the root")
+	}
 }
 
 func TestEveryPathLeadsToTheRoot(t *testing.T) {

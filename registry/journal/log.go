@@ -68,8 +68,20 @@ func (k Kind) Of(s *directory.State) directory.Log {
 // range, at most one hash for each bit of the count.
 type Accumulator struct{ r *compact.Range }
 
-func factory() *compact.RangeFactory {
-	return &compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+func factory() *compact.RangeFactory { return &compact.RangeFactory{Hash: hashChildren} }
+
+// hashLeaf and hashChildren are RFC 6962 §2.1 on the stack: a ledger hashes
+// each of its entries twice, and a check of it all of them once more.
+func hashLeaf(entry []byte) []byte {
+	var b [1 + MaxEntry]byte
+	h := sha256.Sum256(append(append(b[:0], rfc6962.RFC6962LeafHashPrefix), entry...))
+	return h[:]
+}
+
+func hashChildren(l, r []byte) []byte {
+	var b [1 + 2*sha256.Size]byte
+	h := sha256.Sum256(append(append(append(b[:0], rfc6962.RFC6962NodeHashPrefix), l...), r...))
+	return h[:]
 }
 
 // NewAccumulator is the accumulator of an empty log.
@@ -93,7 +105,7 @@ func Restore(count uint64, hashes []byte) (*Accumulator, error) {
 
 // Append adds an entry.
 func (a *Accumulator) Append(entry []byte) error {
-	return a.r.Append(rfc6962.DefaultHasher.HashLeaf(entry), nil)
+	return a.r.Append(hashLeaf(entry), nil)
 }
 
 // Hashes returns the compact range, hash after hash.

@@ -8,21 +8,26 @@ import (
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/cometbft/cometbft/types"
 	"github.com/zkconsent/zkconsent/registry"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
 // application is CometBFT's view of the state. What it does not override is
-// what this ledger does not have: snapshots and vote extensions.
+// what this ledger does not have: vote extensions.
 type application struct {
 	abci.BaseApplication
-	state   *registry.State
-	genesis []byte
-	board   *board
-	onBlock func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
-	linked  func(height uint64) error                          // called before a block is shown to readers
-	retain  retention
-	pending *pendingBlock // between FinalizeBlock and Commit
+	state     *registry.State
+	snapshots *snapshots
+	joining   *joining            // nil but on a node that takes a snapshot first
+	corrupt   func([]byte) []byte // of a test: what a lying member serves
+	genesis   []byte
+	board     *board
+	onBlock   func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
+	linked    func(height uint64) error                          // called before a block is shown to readers
+	retain    retention
+	pending   *pendingBlock // between FinalizeBlock and Commit
 }
 
 type pendingBlock struct {
@@ -90,6 +95,10 @@ func (a *application) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBl
 	heartbeat := time.Duration(out.Parameters.Heartbeat) * time.Second
 	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, heartbeat: heartbeat, txs: r.Txs, results: out.Results}
 	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:], ValidatorUpdates: powerUpdates(out.Validators)}
+	if out.Revised {
+		params := types.ConsensusParams{Evidence: evidenceAge(out.Parameters)}
+		res.ConsensusParamUpdates = &cmtproto.ConsensusParams{Evidence: params.ToProto().Evidence}
+	}
 	for _, t := range out.Results {
 		// Code and Data are part of what the next header signs, Log is not.
 		res.TxResults = append(res.TxResults, &abci.ExecTxResult{Code: uint32(t.Code), Data: t.Codes(), Log: t.Reason})
@@ -115,6 +124,10 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 		a.board.answer(raw, p.results[i])
 	}
 	a.board.expire(p.height + 1)
+	a.snapshots.block(p.height)
+	if a.joining != nil {
+		a.joining.block()
+	}
 	a.onBlock(p.time, p.heartbeat)
 	return &abci.ResponseCommit{RetainHeight: int64(a.retain.from(p.height))}, nil
 }

@@ -34,7 +34,8 @@ func (r Report) Behind() uint64 { return r.Top - min(r.Height, r.Top) }
 // and the keys; [registry.State.Check] of the state; every block that is kept,
 // with its parts, its place in the chain of headers and the signatures of more
 // than two thirds of its validators; what the application answered to each; and
-// that the headers sign the state. It returns a [registry.DamageError] for the
+// that the headers sign the state; and the light blocks around changes of
+// validators, also of blocks that are gone. It returns a [registry.DamageError] for the
 // first thing that is not as the node wrote it. progress may be nil.
 //
 // A start does less: it reads the genesis, the keys, what the validator signed
@@ -150,7 +151,31 @@ func (c *homeCheck) stores() error {
 	}
 	c.blocks = store.NewBlockStore(dbs["blockstore.db"])
 	c.states = sm.NewStore(dbs["state.db"], sm.StoreOptions{})
-	return c.chain()
+	if err := c.chain(); err != nil {
+		return err
+	}
+	return c.trail()
+}
+
+// trail checks the light blocks around changes of validators, and that none is
+// missing which the next start could not make from the blocks.
+func (c *homeCheck) trail() error {
+	t, err := openTrail(c.home, c.genesis)
+	if err != nil {
+		return damaged("trail", "%v", err)
+	}
+	top := c.blocks.LoadBlockMeta(c.blocks.Height())
+	if top == nil {
+		return nil
+	}
+	newest := uint64(0)
+	if n := len(t.kept); n > 0 {
+		newest = t.kept[n-1].height
+	}
+	if err := t.leadsTo(&top.Header); err != nil && uint64(c.blocks.Base()) > newest+1 {
+		return damaged("trail", "%v", err)
+	}
+	return nil
 }
 
 // open opens a database for reading, and takes no damage for the end of a

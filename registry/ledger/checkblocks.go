@@ -64,6 +64,12 @@ func (c *homeCheck) chain() (err error) {
 		return damaged("data/state.db", "it is of another chain, or of another version")
 	}
 	if top == 0 {
+		if c.view != nil && c.report.Height > 0 && c.state.LastBlockHeight == int64(c.report.Height) {
+			// Restored from a backup and not started since: the next block is to come.
+			if d := c.view.State.Digest(); bytes.Equal(d[:], c.state.AppHash) {
+				return nil
+			}
+		}
 		if c.report.Height > 0 || c.state.LastBlockHeight > 0 {
 			return damaged("data/blockstore.db", "the state stands at block %d, and there are no blocks", max(int64(c.report.Height), c.state.LastBlockHeight))
 		}

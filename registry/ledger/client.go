@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cometbft/cometbft/mempool"
@@ -14,7 +15,10 @@ import (
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
-var _ light.Source = (*Node)(nil)
+var (
+	_ light.Source = (*Node)(nil)
+	_ Member       = (*Node)(nil)
+)
 
 // Submit sends a transaction and returns its result message when its block is
 // committed and on disk, or when it is refused.
@@ -113,6 +117,22 @@ func (n *Node) signed(height uint64) (*directory.Head, registry.View, error) {
 		return nil, none, nil
 	}
 	return &directory.Head{State: v.State, Height: height, Time: uint64(h.Time.Unix()), SignedHeader: raw}, v, nil
+}
+
+// Header returns the light block of a height, in the form that trails have. A
+// node that joined by a snapshot has none below it.
+func (n *Node) Header(_ context.Context, height uint64) (raw []byte, err error) {
+	err = n.use(func() error {
+		if height == 0 || height > math.MaxInt64 {
+			return fmt.Errorf("%w: height %d", light.ErrRange, height)
+		}
+		_, raw, err = n.chain.signed(height)
+		if err == nil && raw == nil {
+			err = fmt.Errorf("%w: height %d", light.ErrRange, height)
+		}
+		return err
+	})
+	return raw, err
 }
 
 // Checkpoint returns the checkpoint message of [Node.Head].

@@ -67,7 +67,7 @@ var fileKinds = []fileKind{
 	{name: "LevelDB journal", pattern: regexp.MustCompile(`^data/[a-z]+\.db/[0-9]+\.log$`)},
 	{name: "LevelDB table", pattern: regexp.MustCompile(`^data/[a-z]+\.db/[0-9]+\.ldb$`), idle: inFooter, why: "the zeros that fill the footer up"},
 	{name: "LevelDB notes", pattern: regexp.MustCompile(`^data/[a-z]+\.db/(LOG|LOG\.old|CURRENT\.bak)$`), few: true, idle: always, why: "text for people, and the CURRENT before, read where CURRENT is missing"},
-	{name: "Pebble log", pattern: regexp.MustCompile(`^state/[0-9]+\.log$`), idle: never, why: "nothing: damage is taken for a crash, the state is an older one that was acknowledged, and the start adds its blocks"},
+	{name: "Pebble log", pattern: regexp.MustCompile(`^state/[0-9]+\.log$`), idle: trailer, why: "the eleven bytes that a close writes behind the last entry, and a log whose entries are in tables already"},
 	{name: "Pebble table", pattern: regexp.MustCompile(`^state/[0-9]+\.sst$`)},
 	{name: "Pebble manifest", pattern: regexp.MustCompile(`^state/MANIFEST-`), idle: replaced, why: "the manifest before the current one, which nothing reads"},
 	{name: "Pebble options", pattern: regexp.MustCompile(`^state/OPTIONS-`), few: true, idle: always, why: "a record for people, but for the names of the comparer and merger"},
@@ -75,7 +75,14 @@ var fileKinds = []fileKind{
 
 const sameValue = "the file says the same: names and hexadecimal digits in either case, zeros, and bits that base64 leaves unused"
 
-func never(flaw) bool { return false }
+// trailer tells whether the bit is behind the last entry of the newest log, or
+// in an older one. What is damaged in the last 32 KiB before it the store takes
+// for the work of a crash: the state is an older one, which Check reports as so
+// many blocks behind, and the start executes them again.
+func trailer(f flaw) bool {
+	logs, _ := filepath.Glob(filepath.Join(string(f.home), "state", "*.log"))
+	return filepath.Base(slices.Max(logs)) != filepath.Base(f.name) || f.bit/8 >= len(f.whole)-11
+}
 
 // same tells whether a damaged file still says what it said.
 func same[T any](f flaw) bool {

@@ -28,8 +28,7 @@ const longestEvidence = 14 * 24 * time.Hour
 // than two weeks; the number is that of an idle ledger in this time, so that
 // evidence outlives a ledger that stood still. Whoever signed twice is then
 // convicted also when the others were off.
-func evidenceAge(g *directory.Genesis) types.EvidenceParams {
-	p := g.Directory.Parameters
+func evidenceAge(p directory.Parameters) types.EvidenceParams {
 	e := types.DefaultEvidenceParams()
 	e.MaxAgeDuration = longestEvidence
 	if p.TrustPeriod < uint64(longestEvidence/time.Second) {
@@ -50,7 +49,7 @@ func genesisDoc(g *directory.Genesis) (*types.GenesisDoc, error) {
 	params := types.DefaultConsensusParams()
 	params.Block.MaxBytes = maxBlockBytes
 	params.Version.App = appVersion
-	params.Evidence = evidenceAge(g)
+	params.Evidence = evidenceAge(g.Directory.Parameters)
 	doc := &types.GenesisDoc{
 		GenesisTime:     time.Unix(int64(g.Time), 0).UTC(),
 		ChainID:         g.ChainID,

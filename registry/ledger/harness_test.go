@@ -96,6 +96,8 @@ func sealed(from, n uint64) []consent.Sealed {
 	return out
 }
 
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
 // commit builds a commit by the hospital that no other equals.
 func commit(g *directory.Genesis, height, nonce uint64, items []consent.Sealed) *transaction.Transaction {
 	t := &transaction.Transaction{

@@ -10,6 +10,7 @@ import (
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
 	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry/snapshot"
 )
 
 // ErrHomeExists reports a home whose genesis another one would replace.
@@ -27,6 +28,10 @@ func (h Home) GenesisFile() string { return h.join("genesis.zkconsent") }
 
 // StateDir is where the registry's state lives; see [registry.State.Check].
 func (h Home) StateDir() string { return h.join("state") }
+
+// Snapshots is where a node keeps snapshots for members who join: the record
+// log in compact form, about 70 bytes a leaf, beside a state of ten times that.
+func (h Home) Snapshots() snapshot.Folder { return snapshot.Folder(h.join("snapshots")) }
 
 func (h Home) keyFile() string     { return h.join("config", "priv_validator_key.json") }
 func (h Home) keyState() string    { return h.join("data", "priv_validator_state.json") }

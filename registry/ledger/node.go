@@ -30,30 +30,45 @@ type Options struct {
 	Peers  []string     // other nodes, "id@host:port"; empty for a ledger of one
 
 	// RetainBlocks is how many of the newest blocks are kept; 0 keeps all. None
-	// goes of which a validator may still be convicted (docs/operations.md).
+	// goes of which a validator may still be convicted (docs/spec.md §6.7), nor
+	// one above the oldest snapshot that is kept.
 	RetainBlocks uint64
-	// Snapshot returns the height of the newest snapshot, 0 without one; blocks
-	// from there on are kept. nil means that none are made.
-	Snapshot func() uint64
+
+	SnapshotInterval uint64 // blocks from one snapshot to the next, the same for all members; 0 means 1,000
+
+	// Join makes a node with an empty home take a snapshot from its Peers
+	// instead of every block since the genesis, and read light blocks from
+	// these members to verify it. It has no effect on a home with a state.
+	Join []Member
+}
+
+func (o *Options) snapshotInterval() uint64 {
+	if o.SnapshotInterval == 0 {
+		return defaultSnapshotInterval
+	}
+	return o.SnapshotInterval
 }
 
 // A Node is a ledger node inside this process.
 type Node struct {
-	genesis *directory.Genesis
-	state   *registry.State
-	trail   *trail
-	board   *board
-	comet   *node.Node
-	chain   *chain // of comet; nil before it is there
-	stores  *stores
-	stop    sync.Once
-	stopErr error
-	stopped chan struct{}
-	life    sync.RWMutex // held for reading by whoever uses comet, which must not be closed meanwhile
+	genesis   *directory.Genesis
+	state     *registry.State
+	snapshots *snapshots
+	app       *application
+	trail     *trail
+	board     *board
+	comet     *node.Node
+	chain     *chain // of comet; nil before it is there
+	stores    *stores
+	stop      sync.Once
+	stopErr   error
+	stopped   chan struct{}
+	life      sync.RWMutex // held for reading by whoever uses comet, which must not be closed meanwhile
 }
 
 // Start opens the home and starts the node. It returns when the node runs;
-// blocks that consensus had and the state had not are replayed by then.
+// blocks that consensus had and the state had not are replayed by then, and a
+// node that joins has restored a snapshot: minutes, at ten million leaves.
 func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if o == nil {
 		o = &Options{}
@@ -78,6 +93,10 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	join, err := o.begin(ctx, home, g, kept)
+	if err != nil {
+		return nil, err
+	}
 	state, err := registry.Open(home.StateDir(), &registry.Options{Logger: o.Logger})
 	if err != nil {
 		return nil, err
@@ -85,6 +104,9 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	n := &Node{genesis: g, state: state, trail: kept, board: newBoard(), stores: &stores{}, stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
+			if n.snapshots != nil {
+				n.snapshots.close()
+			}
 			err = errors.Join(err, state.Close(), n.stores.close())
 		}
 	}()
@@ -100,13 +122,22 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	if _, err := home.journals(); err != nil {
 		return nil, err
 	}
+	if n.snapshots, err = newSnapshots(state, home.Snapshots(), o.snapshotInterval(), o.Logger); err != nil {
+		return nil, err
+	}
 	c := configOf(home, g, o)
+	var extra []node.Option
+	if join != nil {
+		join.state, join.board = state, n.board
+		join.configure(c.StateSync)
+		extra = append(extra, node.StateProvider(join.provider))
+	}
 	pace := newPace(c.Consensus, g, n.board)
-	app := &application{state: state, genesis: g.Encode(), board: n.board, onBlock: pace.block, linked: n.link,
-		retain: retention{blocks: o.RetainBlocks, evidence: uint64(doc.ConsensusParams.Evidence.MaxAgeNumBlocks), snapshot: o.Snapshot}}
-	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(app),
+	n.app = &application{state: state, snapshots: n.snapshots, joining: join, genesis: g.Encode(), board: n.board, onBlock: pace.block, linked: n.link,
+		retain: retention{blocks: o.RetainBlocks, evidence: uint64(doc.ConsensusParams.Evidence.MaxAgeNumBlocks), snapshot: n.snapshots.oldest}}
+	n.comet, err = node.NewNodeWithContext(ctx, c, pv, nodeKey, proxy.NewConnSyncLocalClientCreator(n.app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
-		n.stores.open, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger))
+		n.stores.open, node.DefaultMetricsProvider(c.Instrumentation), newLogger(o.Logger), extra...)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
 	}
@@ -118,6 +149,11 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	pace.reset() // blocks that were replayed say nothing about the next
 	if err := n.comet.Start(); err != nil {
 		return nil, fmt.Errorf("ledger: starting: %w", errors.Join(err, n.board.failure()))
+	}
+	if join != nil {
+		if err := join.await(ctx); err != nil {
+			return nil, errors.Join(err, n.Stop())
+		}
 	}
 	n.awaitPresent(ctx)
 	return n, nil
@@ -197,6 +233,7 @@ func (n *Node) Stop() error {
 		if connected || len(n.genesis.Directory.Validators) > 1 {
 			time.Sleep(peerLinger)
 		}
+		n.snapshots.close()
 		n.stopErr = errors.Join(err, n.stores.close(), n.state.Close())
 	})
 	return n.stopErr

@@ -27,17 +27,19 @@ type proposal struct {
 // takes reports whether the block may hold the transaction beside those that
 // it has taken. The error is the store's.
 func (p *proposal) takes(raw []byte) (bool, error) {
-	res, err := p.app.state.CheckTx(raw)
-	if err != nil || res.Code != transaction.Executed {
-		return false, err
-	}
 	t, err := transaction.Decode(raw)
 	if err != nil {
 		return false, nil
 	}
+	// First what costs nothing: a decision that has to wait is not worth the
+	// check of its approvals for every block.
 	d := t.Digest()
 	if p.seen[d] || t.Kind.Governed() && p.governed {
 		return false, nil
+	}
+	res, err := p.app.state.CheckTx(raw)
+	if err != nil || res.Code != transaction.Executed {
+		return false, err
 	}
 	p.seen[d] = true
 	p.governed = p.governed || t.Kind.Governed()

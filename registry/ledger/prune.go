@@ -9,11 +9,11 @@ const pruneStep = 50
 type retention struct {
 	blocks   uint64        // the newest ones that the operator wants; 0 means all
 	evidence uint64        // the newest ones of which a validator may be convicted
-	snapshot func() uint64 // height of the newest snapshot, 0 without one; nil where none are made
+	snapshot func() uint64 // height of the oldest snapshot that is kept, 0 without one
 }
 
 // from returns the height for consensus, 0 to prune nothing. A member that
-// starts from the newest snapshot needs every block since.
+// starts from a snapshot needs every block since.
 func (r *retention) from(height uint64) uint64 {
 	keep := max(r.blocks, r.evidence)
 	if r.blocks == 0 || height <= keep {

@@ -158,6 +158,65 @@ func (t *trail) above(height uint64) (out [][]byte) {
 	return out
 }
 
+// newest is the height of the newest light block, 0 without one.
+func (t *trail) newest() uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if n := len(t.kept); n > 0 {
+		return t.kept[n-1].height
+	}
+	return 0
+}
+
+// validatorsAt is the hash of the validators of a height, as far as the trail
+// goes: later changes are for somebody else to show.
+func (t *trail) validatorsAt(height uint64) []byte {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	hash := t.first
+	for _, k := range t.kept {
+		switch {
+		case k.height < height:
+			hash = k.next
+		case k.height == height:
+			return k.is
+		}
+	}
+	return hash
+}
+
+// sets returns the first light block of each set of validators but the
+// genesis's, up to a height.
+func (t *trail) sets(height uint64) (out [][]byte) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for i, k := range t.kept {
+		if i > 0 && k.height <= height && t.kept[i-1].changes() {
+			out = append(out, k.raw)
+		}
+	}
+	return out
+}
+
+// extend adds light blocks that another node handed out, once they are
+// verified, on disk and in memory: all of them or none.
+func (t *trail) extend(blocks [][]byte) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := len(t.kept)
+	for _, b := range blocks {
+		if err := t.take(b); err != nil {
+			t.kept = t.kept[:n]
+			return err
+		}
+	}
+	if err := durable.ReplaceBytes(t.file, 0o644, t.encode()); err != nil {
+		t.kept = t.kept[:n]
+		return fmt.Errorf("ledger: keeping light blocks: %w", err)
+	}
+	return nil
+}
+
 func (t *trail) encode() []byte {
 	e := tlv.NewEncoder("kept-trail")
 	e.List(1, len(t.kept), func(i int, e *tlv.Encoder) { e.Bytes(1, t.kept[i].raw) })
@@ -194,14 +253,4 @@ func (h Home) WriteTrail(blocks [][]byte) error {
 		return fmt.Errorf("%w: %d light blocks of %d bytes", ErrTrail, len(t.kept), len(b))
 	}
 	return durable.ReplaceBytes(h.TrailFile(), 0o644, b)
-}
-
-// CheckTrail verifies the kept light blocks of a home.
-func (h Home) CheckTrail() error {
-	g, err := h.Genesis()
-	if err != nil {
-		return err
-	}
-	_, err = openTrail(h, g)
-	return err
 }

@@ -176,6 +176,30 @@ func TestAttack_MemberSignsTwice(t *testing.T) {
 	n.mustSubmit(t, decree(t, n, transaction.SetValidator, x.Encode()))
 }
 
+// TestEvidenceIsTakenAsLongAsHeadsAreBelieved, also after the stewards changed
+// for how long that is.
+func TestEvidenceIsTakenAsLongAsHeadsAreBelieved(t *testing.T) {
+	n := governedNode(t)
+	age := func() time.Duration { return n.comet.EvidencePool().State().ConsensusParams.Evidence.MaxAgeDuration }
+	n.header(t, 1)
+	if got := age(); got != (1<<20)*time.Second {
+		t.Errorf("%v, want the trust period", got)
+	}
+	p := n.genesis.Directory.Parameters
+	for i, c := range []struct{ trust, want time.Duration }{{300 * time.Hour, 300 * time.Hour}, {1000 * time.Hour, longestEvidence}} {
+		p.TrustPeriod = uint64(c.trust / time.Second)
+		h := n.mustSubmit(t, decree(t, n, transaction.SetParameters, p.Encode(uint64(i+1)))).Height
+		n.header(t, h+1)
+		if got := age(); got != c.want {
+			t.Errorf("%v, want %v", got, c.want)
+		}
+	}
+	all := n.comet.EvidencePool().State().ConsensusParams
+	if all.Block.MaxBytes != maxBlockBytes || all.Version.App != appVersion {
+		t.Errorf("the other parameters are %+v", all)
+	}
+}
+
 // TestProposalHoldsOneDecision: of two decisions with one sequence number, and
 // of two copies of one, a block holds one; who proposes more is refused.
 func TestProposalHoldsOneDecision(t *testing.T) {

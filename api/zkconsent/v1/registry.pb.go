@@ -687,6 +687,102 @@ func (x *GetTrailResponse) GetLightBlocks() [][]byte {
 	return nil
 }
 
+// GetHeaderRequest names a height.
+type GetHeaderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The height of a block, from 1. A height that the node does not have, or not
+	// yet, is refused.
+	Height        uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHeaderRequest) Reset() {
+	*x = GetHeaderRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHeaderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHeaderRequest) ProtoMessage() {}
+
+func (x *GetHeaderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHeaderRequest.ProtoReflect.Descriptor instead.
+func (*GetHeaderRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetHeaderRequest) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+// GetHeaderResponse carries one light block.
+type GetHeaderResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CometBFT's LightBlock in canonical protobuf, as trails have them
+	// (docs/spec.md §6.7): header, votes and validators. It proves nothing until
+	// its validators follow from the genesis and more than two thirds of their
+	// power has signed it.
+	LightBlock    []byte `protobuf:"bytes,1,opt,name=light_block,json=lightBlock,proto3" json:"light_block,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHeaderResponse) Reset() {
+	*x = GetHeaderResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHeaderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHeaderResponse) ProtoMessage() {}
+
+func (x *GetHeaderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHeaderResponse.ProtoReflect.Descriptor instead.
+func (*GetHeaderResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetHeaderResponse) GetLightBlock() []byte {
+	if x != nil {
+		return x.LightBlock
+	}
+	return nil
+}
+
 var File_zkconsent_v1_registry_proto protoreflect.FileDescriptor
 
 const file_zkconsent_v1_registry_proto_rawDesc = "" +
@@ -730,7 +826,12 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\x0fGetTrailRequest\x12\x14\n" +
 	"\x05above\x18\x01 \x01(\x04R\x05above\"5\n" +
 	"\x10GetTrailResponse\x12!\n" +
-	"\flight_blocks\x18\x01 \x03(\fR\vlightBlocks2\xf5\x04\n" +
+	"\flight_blocks\x18\x01 \x03(\fR\vlightBlocks\"*\n" +
+	"\x10GetHeaderRequest\x12\x16\n" +
+	"\x06height\x18\x01 \x01(\x04R\x06height\"4\n" +
+	"\x11GetHeaderResponse\x12\x1f\n" +
+	"\vlight_block\x18\x01 \x01(\fR\n" +
+	"lightBlock2\xe1\x05\n" +
 	"\x0fRegistryService\x12p\n" +
 	"\rGetCheckpoint\x12\".zkconsent.v1.GetCheckpointRequest\x1a#.zkconsent.v1.GetCheckpointResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/checkpoint\x12l\n" +
 	"\fGetDirectory\x12!.zkconsent.v1.GetDirectoryRequest\x1a\".zkconsent.v1.GetDirectoryResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/directory\x12\\\n" +
@@ -738,7 +839,8 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\n" +
 	"GetGenesis\x12\x1f.zkconsent.v1.GetGenesisRequest\x1a .zkconsent.v1.GetGenesisResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/genesis\x12`\n" +
 	"\x06Submit\x12\x1b.zkconsent.v1.SubmitRequest\x1a\x1c.zkconsent.v1.SubmitResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/transactions\x12\\\n" +
-	"\bGetTrail\x12\x1d.zkconsent.v1.GetTrailRequest\x1a\x1e.zkconsent.v1.GetTrailResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/trailB=Z;github.com/zkconsent/zkconsent/api/zkconsent/v1;zkconsentv1b\x06proto3"
+	"\bGetTrail\x12\x1d.zkconsent.v1.GetTrailRequest\x1a\x1e.zkconsent.v1.GetTrailResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/trail\x12j\n" +
+	"\tGetHeader\x12\x1e.zkconsent.v1.GetHeaderRequest\x1a\x1f.zkconsent.v1.GetHeaderResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/headers/{height}B=Z;github.com/zkconsent/zkconsent/api/zkconsent/v1;zkconsentv1b\x06proto3"
 
 var (
 	file_zkconsent_v1_registry_proto_rawDescOnce sync.Once
@@ -753,7 +855,7 @@ func file_zkconsent_v1_registry_proto_rawDescGZIP() []byte {
 }
 
 var file_zkconsent_v1_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_zkconsent_v1_registry_proto_goTypes = []any{
 	(GetLogRequest_Kind)(0),       // 0: zkconsent.v1.GetLogRequest.Kind
 	(*GetCheckpointRequest)(nil),  // 1: zkconsent.v1.GetCheckpointRequest
@@ -768,6 +870,8 @@ var file_zkconsent_v1_registry_proto_goTypes = []any{
 	(*SubmitResponse)(nil),        // 10: zkconsent.v1.SubmitResponse
 	(*GetTrailRequest)(nil),       // 11: zkconsent.v1.GetTrailRequest
 	(*GetTrailResponse)(nil),      // 12: zkconsent.v1.GetTrailResponse
+	(*GetHeaderRequest)(nil),      // 13: zkconsent.v1.GetHeaderRequest
+	(*GetHeaderResponse)(nil),     // 14: zkconsent.v1.GetHeaderResponse
 }
 var file_zkconsent_v1_registry_proto_depIdxs = []int32{
 	0,  // 0: zkconsent.v1.GetLogRequest.kind:type_name -> zkconsent.v1.GetLogRequest.Kind
@@ -777,14 +881,16 @@ var file_zkconsent_v1_registry_proto_depIdxs = []int32{
 	7,  // 4: zkconsent.v1.RegistryService.GetGenesis:input_type -> zkconsent.v1.GetGenesisRequest
 	9,  // 5: zkconsent.v1.RegistryService.Submit:input_type -> zkconsent.v1.SubmitRequest
 	11, // 6: zkconsent.v1.RegistryService.GetTrail:input_type -> zkconsent.v1.GetTrailRequest
-	2,  // 7: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
-	4,  // 8: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
-	6,  // 9: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
-	8,  // 10: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
-	10, // 11: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
-	12, // 12: zkconsent.v1.RegistryService.GetTrail:output_type -> zkconsent.v1.GetTrailResponse
-	7,  // [7:13] is the sub-list for method output_type
-	1,  // [1:7] is the sub-list for method input_type
+	13, // 7: zkconsent.v1.RegistryService.GetHeader:input_type -> zkconsent.v1.GetHeaderRequest
+	2,  // 8: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
+	4,  // 9: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
+	6,  // 10: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
+	8,  // 11: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
+	10, // 12: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
+	12, // 13: zkconsent.v1.RegistryService.GetTrail:output_type -> zkconsent.v1.GetTrailResponse
+	14, // 14: zkconsent.v1.RegistryService.GetHeader:output_type -> zkconsent.v1.GetHeaderResponse
+	8,  // [8:15] is the sub-list for method output_type
+	1,  // [1:8] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -801,7 +907,7 @@ func file_zkconsent_v1_registry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_zkconsent_v1_registry_proto_rawDesc), len(file_zkconsent_v1_registry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

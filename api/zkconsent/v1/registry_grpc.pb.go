@@ -33,6 +33,7 @@ const (
 	RegistryService_GetGenesis_FullMethodName    = "/zkconsent.v1.RegistryService/GetGenesis"
 	RegistryService_Submit_FullMethodName        = "/zkconsent.v1.RegistryService/Submit"
 	RegistryService_GetTrail_FullMethodName      = "/zkconsent.v1.RegistryService/GetTrail"
+	RegistryService_GetHeader_FullMethodName     = "/zkconsent.v1.RegistryService/GetHeader"
 )
 
 // RegistryServiceClient is the client API for RegistryService service.
@@ -66,6 +67,9 @@ type RegistryServiceClient interface {
 	// client goes from validators that it trusts to those of a header
 	// (docs/spec.md §6.7).
 	GetTrail(ctx context.Context, in *GetTrailRequest, opts ...grpc.CallOption) (*GetTrailResponse, error)
+	// GetHeader returns the light block of a height, from which a new member
+	// builds the state of consensus beside a snapshot (docs/spec.md §6.8).
+	GetHeader(ctx context.Context, in *GetHeaderRequest, opts ...grpc.CallOption) (*GetHeaderResponse, error)
 }
 
 type registryServiceClient struct {
@@ -136,6 +140,16 @@ func (c *registryServiceClient) GetTrail(ctx context.Context, in *GetTrailReques
 	return out, nil
 }
 
+func (c *registryServiceClient) GetHeader(ctx context.Context, in *GetHeaderRequest, opts ...grpc.CallOption) (*GetHeaderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetHeaderResponse)
+	err := c.cc.Invoke(ctx, RegistryService_GetHeader_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RegistryServiceServer is the server API for RegistryService service.
 // All implementations must embed UnimplementedRegistryServiceServer
 // for forward compatibility.
@@ -167,6 +181,9 @@ type RegistryServiceServer interface {
 	// client goes from validators that it trusts to those of a header
 	// (docs/spec.md §6.7).
 	GetTrail(context.Context, *GetTrailRequest) (*GetTrailResponse, error)
+	// GetHeader returns the light block of a height, from which a new member
+	// builds the state of consensus beside a snapshot (docs/spec.md §6.8).
+	GetHeader(context.Context, *GetHeaderRequest) (*GetHeaderResponse, error)
 	mustEmbedUnimplementedRegistryServiceServer()
 }
 
@@ -194,6 +211,9 @@ func (UnimplementedRegistryServiceServer) Submit(context.Context, *SubmitRequest
 }
 func (UnimplementedRegistryServiceServer) GetTrail(context.Context, *GetTrailRequest) (*GetTrailResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTrail not implemented")
+}
+func (UnimplementedRegistryServiceServer) GetHeader(context.Context, *GetHeaderRequest) (*GetHeaderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetHeader not implemented")
 }
 func (UnimplementedRegistryServiceServer) mustEmbedUnimplementedRegistryServiceServer() {}
 func (UnimplementedRegistryServiceServer) testEmbeddedByValue()                         {}
@@ -324,6 +344,24 @@ func _RegistryService_GetTrail_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RegistryService_GetHeader_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetHeaderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).GetHeader(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_GetHeader_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).GetHeader(ctx, req.(*GetHeaderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RegistryService_ServiceDesc is the grpc.ServiceDesc for RegistryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -354,6 +392,10 @@ var RegistryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetTrail",
 			Handler:    _RegistryService_GetTrail_Handler,
+		},
+		{
+			MethodName: "GetHeader",
+			Handler:    _RegistryService_GetHeader_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

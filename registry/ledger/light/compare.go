@@ -12,7 +12,7 @@ func (c *Client) takeOfSeveral(ctx context.Context, f *Failover) error {
 	}
 	for range f.sources {
 		source := f.current()
-		err := c.caught(source, c.take(ctx, source))
+		err := c.caught(source, c.synchronise(ctx))
 		switch {
 		case err == nil:
 			return c.compare(ctx, f, source)

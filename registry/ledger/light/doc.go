@@ -3,15 +3,19 @@
 // that its user trusts it verifies the newest header, and from that every log
 // entry, the directory, the tree and its paths. A node can refuse to answer;
 // it cannot make a [Client] believe anything else, and each attempt has a name
-// of its own, a [Lie].
+// of its own, a [Lie], and is kept as [Evidence]. Several nodes are held against
+// each other by a [Failover].
 //
 // A client takes whole logs, from where it stopped, and asks for nothing by
 // content: two clients at the same point make the same calls.
 //
 // # Caveats
 //
-// The validators are those of the genesis: this version of the ledger cannot
-// change them, and a header of any other set is refused.
+// Validators change. A client goes on from the newest head that it verified,
+// by CometBFT's own light verification and the light blocks that the node
+// kept around each change (docs/spec.md §6.7). One that was away for longer
+// than the trust period refuses with [ErrTrustExpired]: it could not tell the
+// ledger from one that members who left have signed since.
 //
 // Freshness is judged by this machine's clock. A client whose [Client.Fresh]
 // is an error decides nothing.

@@ -173,6 +173,16 @@ func (r *road) shortest(links []*link, to *link) ([]*link, error) {
 	return out, nil
 }
 
+// ReadLinkUnverified reads a light block in its canonical form and checks no
+// signature: for its height, before it is verified.
+func ReadLinkUnverified(raw []byte) (*types.LightBlock, error) {
+	l, err := decodeLink(raw)
+	if err != nil {
+		return nil, err
+	}
+	return l.LightBlock, nil
+}
+
 // ReadLink reads a light block in its canonical form and checks it by itself:
 // the ledger's name, its validators, and that more than two thirds of their
 // power signed it. Whether they are the ledger's is what a trail shows.

@@ -20,7 +20,6 @@ const (
 // An update is what a synchronisation brings, checked against its head.
 type update struct {
 	*sight
-	source   Source
 	dir      *directory.Directory
 	dirBytes []byte
 	logs     [journal.Audits + 1]*journal.Accumulator
@@ -46,14 +45,14 @@ func (c *Client) Sync(ctx context.Context) error {
 	}
 	several, ok := c.source.(*Failover)
 	if !ok {
-		return c.caught(c.source, c.take(ctx, c.source))
+		return c.caught(c.source, c.synchronise(ctx))
 	}
 	return c.takeOfSeveral(ctx, several)
 }
 
-// take synchronises from one source.
-func (c *Client) take(ctx context.Context, source Source) error {
-	u, err := c.fetchHead(ctx, source)
+// synchronise is Sync from the source whose turn it is.
+func (c *Client) synchronise(ctx context.Context) error {
+	u, err := c.fetchHead(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,22 +72,22 @@ func (c *Client) take(ctx context.Context, source Source) error {
 	return c.Fresh()
 }
 
-func (c *Client) fetchHead(ctx context.Context, source Source) (*update, error) {
+func (c *Client) fetchHead(ctx context.Context) (*update, error) {
 	for try := 1; ; try++ {
-		b, err := source.Checkpoint(ctx)
+		b, err := c.source.Checkpoint(ctx)
 		if err != nil {
 			return nil, &silence{"the checkpoint", err}
 		}
-		s, err := c.meet(ctx, source, b)
+		s, err := c.meet(ctx, c.source, b)
 		if err != nil {
 			return nil, shown(err, b)
 		}
 		h := s.head
-		u := &update{sight: s, source: source, dir: c.dir, dirBytes: c.dirBytes}
+		u := &update{sight: s, dir: c.dir, dirBytes: c.dirBytes}
 		if c.dirBytes != nil && sha256.Sum256(c.dirBytes) == h.State.Directory {
 			return u, nil
 		}
-		if b, err = source.Directory(ctx); err != nil {
+		if b, err = c.source.Directory(ctx); err != nil {
 			return nil, &silence{"the directory", err}
 		}
 		if sha256.Sum256(b) == h.State.Directory {
@@ -112,7 +111,7 @@ func (c *Client) fetchLog(ctx context.Context, u *update, k journal.Kind) error 
 	}
 	for acc.Count() < want.Count {
 		max := int(min(batch, want.Count-acc.Count()))
-		got, err := u.source.Log(ctx, k, acc.Count(), max)
+		got, err := c.source.Log(ctx, k, acc.Count(), max)
 		if err != nil {
 			return &silence{"the log of " + k.String(), err}
 		}

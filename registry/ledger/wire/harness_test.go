@@ -149,6 +149,8 @@ func (c *canned) Trail(ctx context.Context, _ uint64) ([][]byte, error) {
 	return [][]byte{b}, nil
 }
 
+func (c *canned) Header(ctx context.Context, _ uint64) ([]byte, error) { return c.give(ctx) }
+
 // calls are all calls of a remote, each with its error.
 func calls(ctx context.Context, r *wire.Remote) map[string]error {
 	_, checkpoint := r.Checkpoint(ctx)
@@ -156,5 +158,6 @@ func calls(ctx context.Context, r *wire.Remote) map[string]error {
 	_, log := r.Log(ctx, journal.Records, 0, 1)
 	_, submit := r.Submit(ctx, []byte("transaction"))
 	_, trail := r.Trail(ctx, 0)
-	return map[string]error{"trail": trail, "checkpoint": checkpoint, "directory": dir, "log": log, "submit": submit}
+	_, header := r.Header(ctx, 1)
+	return map[string]error{"header": header, "trail": trail, "checkpoint": checkpoint, "directory": dir, "log": log, "submit": submit}
 }

@@ -88,6 +88,19 @@ func (s *Service) GetLog(ctx context.Context, r *zkconsentv1.GetLogRequest) (*zk
 	return &zkconsentv1.GetLogResponse{Entries: entries}, nil
 }
 
+// GetHeader returns the light block of a height, where the source is a node.
+func (s *Service) GetHeader(ctx context.Context, r *zkconsentv1.GetHeaderRequest) (*zkconsentv1.GetHeaderResponse, error) {
+	headers, ok := s.source.(light.HeaderSource)
+	if !ok {
+		return nil, status.Error(codes.Unimplemented, "this service hands out no headers")
+	}
+	b, err := headers.Header(ctx, r.Height)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return &zkconsentv1.GetHeaderResponse{LightBlock: b}, nil
+}
+
 // Submit hands in a transaction and waits for its block.
 func (s *Service) Submit(ctx context.Context, r *zkconsentv1.SubmitRequest) (*zkconsentv1.SubmitResponse, error) {
 	if len(r.Transaction) > transaction.MaxEncoded {
@@ -148,7 +161,10 @@ type Remote struct {
 	api     zkconsentv1.RegistryServiceClient
 }
 
-var _ light.Source = (*Remote)(nil)
+var (
+	_ light.Source       = (*Remote)(nil)
+	_ light.HeaderSource = (*Remote)(nil)
+)
 
 // Dial prepares a client of the node at address, host:port, without asking it
 // anything yet.
@@ -209,6 +225,14 @@ func (r *Remote) Trail(ctx context.Context, above uint64) ([][]byte, error) {
 	defer cancel()
 	out, err := r.api.GetTrail(ctx, &zkconsentv1.GetTrailRequest{Above: above})
 	return out.GetLightBlocks(), failed(err)
+}
+
+// Header returns the light block of a height.
+func (r *Remote) Header(ctx context.Context, height uint64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	out, err := r.api.GetHeader(ctx, &zkconsentv1.GetHeaderRequest{Height: height})
+	return out.GetLightBlock(), failed(err)
 }
 
 // Submit hands in a transaction and returns its result message. An error that
