@@ -35,7 +35,7 @@ func (c *cluster) audit(a *tally) (f finding) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		if err := l.Sync(within(c.t, 30*time.Second)); err != nil {
+		if err := freshen(l, catchUp); err != nil {
 			c.t.Errorf("%v: %v", m, err)
 			continue
 		}

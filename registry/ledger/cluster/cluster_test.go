@@ -24,12 +24,17 @@ type cluster struct {
 	witness *witness
 }
 
+// snapshotEvery is the number of blocks from one snapshot to the next: few, so
+// that there are some, and enough for the one that is being fetched to last.
+const snapshotEvery = 20
+
 func newCluster(t *testing.T, n int, change ...func(*directory.Genesis)) *cluster {
 	t.Helper()
 	c := &cluster{t: t, links: map[[2]int]*link{}}
 	var keys []ed25519.PublicKey
 	for i := range n {
 		m := newMember(t, fmt.Sprintf("member %d", i+1))
+		m.every = snapshotEvery
 		c.members, keys = append(c.members, m), append(keys, m.key)
 	}
 	c.genesis = newGenesis(keys, change...)

@@ -72,6 +72,7 @@ func (c *cluster) copyOf(i int) *member {
 	return m
 }
 
+// convict lets a member's key sign twice under load, and sees it lose its power.
 func convict(t *testing.T, fault string, begin func(c *cluster, culprit int) (rounds func() int, end func())) {
 	t.Helper()
 	const culprit = 3
@@ -95,10 +96,13 @@ func convict(t *testing.T, fault string, begin func(c *cluster, culprit int) (ro
 	if a.count() == before {
 		t.Error("nothing was acknowledged afterwards")
 	}
+	left := uint64(0)
 	for i := range c.members {
-		if v := c.validator(t, i, culprit); v.Power != 0 || v.Sequence != 1 {
+		v := c.validator(t, i, culprit)
+		if v.Power != 0 || v.Sequence != 1 {
 			t.Errorf("%v's directory: %+v", c.members[i], v)
 		}
+		left = max(left, v.Power)
 	}
 	stop()
 	found := c.audit(a)
@@ -106,7 +110,7 @@ func convict(t *testing.T, fault string, begin func(c *cluster, culprit int) (ro
 	for i := range c.members {
 		evidence = c.convicted(t, i, cmted25519.PubKey(c.members[culprit].key).Address())
 	}
-	faulttest.Row(t, fault, rounds(), faulttest.Count{Outcome: "pieces of evidence in blocks", N: evidence}, faulttest.Count{Outcome: "power left", N: 0},
+	faulttest.Row(t, fault, rounds(), faulttest.Count{Outcome: "pieces of evidence in blocks", N: evidence}, faulttest.Count{Outcome: "power left", N: int(left)},
 		faulttest.Count{Outcome: "s until it was gone", N: seconds(took)}, faulttest.Count{Outcome: "acknowledged", N: a.count()},
 		faulttest.Count{Outcome: "lost", N: found.lost}, faulttest.Count{Outcome: "forks", N: found.forks})
 }

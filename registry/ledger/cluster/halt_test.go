@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"context"
 	"errors"
 	"syscall"
 	"testing"
@@ -78,7 +79,7 @@ func TestFault_TwoMembersAway(t *testing.T) {
 		r.resume = c.advance(1, catchUp, c.all()...)
 		r.halt = time.Since(began)
 		rows = append(rows, r)
-		if err := watching[0].Sync(within(t, 20*time.Second)); err != nil {
+		if err := freshen(watching[0], catchUp); err != nil {
 			t.Errorf("%s: afterwards: %v", f.fault, err)
 		}
 	}
@@ -103,8 +104,22 @@ func (c *cluster) reader(i int) *light.Client {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := l.Sync(within(c.t, 30*time.Second)); err != nil {
+	if err := freshen(l, catchUp); err != nil {
 		c.t.Fatal(err)
 	}
 	return l
+}
+
+// freshen synchronises until the head is fresh. The first blocks after a halt
+// bear the time of votes from before.
+func freshen(l *light.Client, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	for {
+		err := l.Sync(ctx)
+		if !errors.Is(err, light.StaleHead) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }

@@ -74,7 +74,9 @@ func TestFault_ClientsOfOneNodeSeeOneOrder(t *testing.T) {
 	}
 	t.Cleanup(func() { r.Close() })
 	h := newHistory(g, r)
-	h.run(8, time.Duration(faulttest.Rounds(2, 4, 10))*time.Second)
+	for try := 0; try < 5 && !h.met(); try++ { // once, unless the machine is very busy
+		h.run(8, time.Duration(faulttest.Rounds(2, 4, 10))*time.Second)
+	}
 	h.row(t, "clients of the embedded node", 0, h.check(t), 0)
 	for i, o := range h.ops {
 		if o.Output == (outcome{transaction.AlreadySpent, true}) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,11 +21,15 @@ import (
 )
 
 // What makes the test binary a member: its home, where it listens for other
-// members, and their addresses, separated by spaces.
+// members, and their addresses, separated by spaces; how many blocks there are
+// from one snapshot to the next, and at which addresses clients find the
+// members whose word a new one asks for when it takes a snapshot.
 const (
-	memberHome   = "ZKCONSENT_TEST_MEMBER_HOME"
-	memberListen = "ZKCONSENT_TEST_MEMBER_LISTEN"
-	memberPeers  = "ZKCONSENT_TEST_MEMBER_PEERS"
+	memberHome      = "ZKCONSENT_TEST_MEMBER_HOME"
+	memberListen    = "ZKCONSENT_TEST_MEMBER_LISTEN"
+	memberPeers     = "ZKCONSENT_TEST_MEMBER_PEERS"
+	memberSnapshots = "ZKCONSENT_TEST_MEMBER_SNAPSHOTS"
+	memberJoin      = "ZKCONSENT_TEST_MEMBER_JOIN"
 )
 
 func TestMain(m *testing.M) {
@@ -37,16 +42,33 @@ func TestMain(m *testing.M) {
 		io.Copy(io.Discard, os.Stdin) // ends with the test, however that ends
 		stop()
 	}()
+	o, err := options()
+	if err == nil {
+		err = serve(ctx, ledger.Home(home), o, func(address string) { fmt.Println("ready", address) })
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(3)
+	}
+	os.Exit(0)
+}
+
+func options() (*ledger.Options, error) {
 	o := &ledger.Options{
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Listen: os.Getenv(memberListen),
 		Peers:  strings.Fields(os.Getenv(memberPeers)),
 	}
-	if err := serve(ctx, ledger.Home(home), o, func(address string) { fmt.Println("ready", address) }); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(3)
+	var err error
+	if n := os.Getenv(memberSnapshots); n != "" {
+		o.SnapshotInterval, err = strconv.ParseUint(n, 10, 64)
 	}
-	os.Exit(0)
+	for _, address := range strings.Fields(os.Getenv(memberJoin)) {
+		r, dialled := wire.Dial(address)
+		err = errors.Join(err, dialled)
+		o.Join = append(o.Join, r)
+	}
+	return o, err
 }
 
 // serve runs a node and its wire until the context ends or the node fails, and

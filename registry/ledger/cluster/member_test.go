@@ -31,7 +31,9 @@ type member struct {
 	key   ed25519.PublicKey
 	id    p2p.ID
 	peers []string
-	log   string // file of what the processes wrote
+	every uint64   // blocks from one snapshot to the next; 0 as the node has it
+	join  []string // clients' addresses of members that the next start joins by
+	log   string   // file of what the processes wrote
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -77,7 +79,8 @@ func (m *member) launch() bool {
 	m.t.Helper()
 	listen := freePort(m.t)
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), memberHome+"="+string(m.home), memberListen+"=tcp://"+listen, memberPeers+"="+strings.Join(m.peers, " "))
+	cmd.Env = append(os.Environ(), memberHome+"="+string(m.home), memberListen+"=tcp://"+listen, memberPeers+"="+strings.Join(m.peers, " "),
+		fmt.Sprintf("%s=%d", memberSnapshots, m.every), memberJoin+"="+strings.Join(m.join, " "))
 	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		m.t.Fatal(err)
@@ -99,7 +102,7 @@ func (m *member) launch() bool {
 	m.cmd, m.listen, m.exited = cmd, listen, make(chan struct{})
 	exited := m.exited
 	m.mu.Unlock()
-	patience := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	patience := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
 	defer patience.Stop()
 	lines := bufio.NewScanner(out)
 	address, ok := "", lines.Scan()

@@ -2,66 +2,91 @@ package cluster_test
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	dbm "github.com/cometbft/cometbft-db"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/cometbft/cometbft/store"
 	"github.com/zkconsent/zkconsent/internal/faulttest"
 )
 
 // TestFault_WipedMember takes everything from a member but its keys and what
-// it signed last, as a new disk does. It comes back from the other members'
-// blocks, signs again, and stands where they stand. Meanwhile its old clients
-// refuse the old heads that it shows.
+// it signed last, as a new disk does, under load. One comes back by all blocks
+// since the genesis, another by a snapshot that it verifies. Each signs again,
+// and stands where the others stand; meanwhile its old clients refuse the old
+// heads that it shows.
 func TestFault_WipedMember(t *testing.T) {
 	if testing.Short() {
-		t.Skip("half a minute")
+		t.Skip("a minute")
 	}
-	const victim = 2
 	c := newCluster(t, 4)
 	a := newTally()
 	stop := c.load(a)
 	defer stop()
 	c.advance(5, keepsOn, c.all()...)
-	m := c.members[victim]
-	m.end(syscall.SIGKILL)
-	m.wipe()
-	c.witness.excuse(victim)
-	c.advance(2, keepsOn, c.others(victim)...)
-	began := time.Now()
-	m.start()
-	c.advance(0, catchUp, victim)
-	back := time.Since(began)
-	c.awaitSignature(victim)
-	signed := time.Since(began)
+	ways := []struct {
+		fault  string
+		victim int
+		join   bool
+	}{
+		{"a member's disk is wiped; back by blocks", 2, false},
+		{"a member's disk is wiped; back by a snapshot", 3, true},
+	}
+	type row struct {
+		acknowledged int
+		back, signed time.Duration
+	}
+	var rows []row
+	for _, w := range ways {
+		var r row
+		before := a.count()
+		m, rest := c.members[w.victim], c.others(w.victim)
+		if w.join {
+			c.reach(snapshotEvery+5, 2*catchUp, rest...)
+			for _, i := range rest {
+				m.join = append(m.join, c.members[i].wire().Name())
+			}
+		}
+		m.end(syscall.SIGKILL)
+		if err := m.home.Reset(); err != nil {
+			t.Fatal(err)
+		}
+		c.witness.excuse(w.victim)
+		c.advance(2, keepsOn, rest...)
+		began := time.Now()
+		m.start()
+		c.advance(0, catchUp, w.victim)
+		r.back = time.Since(began)
+		c.awaitSignature(w.victim)
+		r.signed = time.Since(began)
+		r.acknowledged = a.count() - before
+		rows = append(rows, r)
+	}
 	stop()
 	f := c.audit(a)
-	faulttest.Row(t, "a member's disk is wiped, its keys kept", 1, faulttest.Count{Outcome: "acknowledged", N: a.count()}, faulttest.Count{Outcome: "lost", N: f.lost},
-		faulttest.Count{Outcome: "forks", N: f.forks}, faulttest.Count{Outcome: "s until it kept up", N: seconds(back)}, faulttest.Count{Outcome: "s until it signed", N: seconds(signed)})
+	for i, w := range ways {
+		if first := c.firstBlock(w.victim); (first > 1) != w.join {
+			t.Errorf("%s: its first block is %d", w.fault, first)
+		}
+		r := rows[i]
+		faulttest.Row(t, w.fault, 1, faulttest.Count{Outcome: "acknowledged", N: r.acknowledged}, faulttest.Count{Outcome: "lost", N: f.lost}, faulttest.Count{Outcome: "forks", N: f.forks},
+			faulttest.Count{Outcome: "s until it kept up", N: seconds(r.back)}, faulttest.Count{Outcome: "s until it signed", N: seconds(r.signed)})
+	}
 }
 
-// wipe removes what a stopped member knows of the ledger. What it signed last
-// stays with its keys: without that it might sign twice.
-func (m *member) wipe() {
-	m.t.Helper()
-	for _, dir := range []string{"data", "state"} {
-		entries, err := os.ReadDir(filepath.Join(string(m.home), dir))
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		for _, e := range entries {
-			if e.Name() == "priv_validator_state.json" {
-				continue
-			}
-			if err := os.RemoveAll(filepath.Join(string(m.home), dir, e.Name())); err != nil {
-				m.t.Fatal(err)
-			}
-		}
+// firstBlock is the lowest height of a block that a stopped member has.
+func (c *cluster) firstBlock(i int) int64 {
+	c.t.Helper()
+	db, err := dbm.NewGoLevelDB("blockstore", filepath.Join(string(c.members[i].home), "data"))
+	if err != nil {
+		c.t.Fatal(err)
 	}
+	defer db.Close()
+	return store.NewBlockStore(db).Base()
 }
 
 // awaitSignature waits until another member shows a header that a member signed.
