@@ -89,9 +89,10 @@ type homeCheck struct {
 	report   *Report
 	view     *registry.View // of the state; nil before genesis
 
-	blocks *store.BlockStore
-	states sm.Store
-	state  sm.State
+	blockDB dbm.DB
+	blocks  *store.BlockStore
+	states  sm.Store
+	state   sm.State
 }
 
 // registry checks the registry's state.
@@ -149,7 +150,7 @@ func (c *homeCheck) stores() error {
 		}
 		return nil
 	}
-	c.blocks = store.NewBlockStore(dbs["blockstore.db"])
+	c.blockDB, c.blocks = dbs["blockstore.db"], store.NewBlockStore(dbs["blockstore.db"])
 	c.states = sm.NewStore(dbs["state.db"], sm.StoreOptions{})
 	if err := c.chain(); err != nil {
 		return err

@@ -64,6 +64,9 @@ func (c *homeCheck) chain() (err error) {
 		return damaged("data/state.db", "it is of another chain, or of another version")
 	}
 	if top == 0 {
+		if err := c.noBlocks(); err != nil {
+			return err
+		}
 		if c.view != nil && c.report.Height > 0 && c.state.LastBlockHeight == int64(c.report.Height) {
 			// Restored from a backup and not started since: the next block is to come.
 			if d := c.view.State.Digest(); bytes.Equal(d[:], c.state.AppHash) {
@@ -94,6 +97,22 @@ func (c *homeCheck) chain() (err error) {
 	}
 	c.progress("blocks", uint64(top-base+1), uint64(top-base+1))
 	return c.end(before)
+}
+
+// noBlocks holds a block store that says that it is empty to being so. A home
+// that was restored has the votes for the block of its backup, and no block.
+func (c *homeCheck) noBlocks() error {
+	it, err := c.blockDB.Iterator(nil, nil)
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ; it.Valid(); it.Next() {
+		if !bytes.HasPrefix(it.Key(), []byte("SC:")) {
+			return damaged("data/blockstore.db", "it says that it is empty, and holds blocks")
+		}
+	}
+	return it.Error()
 }
 
 // block checks one block: by itself, against the one before it, and by the
