@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry/journal"
@@ -197,4 +198,28 @@ func TestQuotaOfSpendsAndRevocations(t *testing.T) {
 	wantItems(t, "a stamp", c.one(c.stamped(transaction.Revoke, transaction.RevocationPayload([]transaction.Revocation{{Index: 6, RS: rs(7)}}))), 0)
 	c.epoch()
 	wantItems(t, "in the next epoch", rev(issuer, 6, 2, false), transaction.AlreadyRevoked, 0)
+}
+
+// TestQuotasAreSeparate: what an authority has used of one kind takes nothing
+// from another, whatever comes first.
+func TestQuotasAreSeparate(t *testing.T) {
+	all := newParty(40)
+	study := directory.Scope{Name: "study", Members: members(all)}
+	c := newChain(t, func(g *directory.Genesis) {
+		g.Directory.Parameters.Quota = 1
+		g.Directory.Authorities = append(g.Directory.Authorities, all.record("all", directory.Registrar|directory.Verifier))
+		g.Directory.Scopes = []directory.Scope{study}
+	})
+	c.block(c.commit(hospital, 1).Encode(), c.commit(clinic, 2).Encode())
+	for round, want := range []transaction.ItemCode{transaction.Accepted, transaction.OverQuota} {
+		n := uint64(round)
+		for what, x := range map[string]*transaction.Transaction{
+			"leaf":       c.commit(all, 10+n),
+			"withdrawal": c.signed(all, transaction.Withdraw, transaction.WithdrawalPayload([]fr.Element{rs(n)})),
+			"revocation": c.signed(all, transaction.Revoke, transaction.RevocationPayload([]transaction.Revocation{{Index: n, RS: rs(n + 1)}})),
+			"spend":      c.signed(all, transaction.Spend, spending(study, n)),
+		} {
+			wantItems(t, what, c.one(x), want)
+		}
+	}
 }

@@ -52,6 +52,8 @@ type app struct {
 	results        io.Writer       // stdout, unless the message for another party goes there
 	stopped        <-chan struct{} // closed by a signal
 	now            func() time.Time
+	fromFirst      bool   // a wallet reads the ledger from its first record
+	whole          uint64 // records up to which a wallet takes the ledger whole; 0 is the protocol's number
 
 	args       []string
 	json       bool

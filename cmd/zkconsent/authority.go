@@ -135,7 +135,7 @@ func (a *app) authorityListVerb() *cobra.Command {
 		Use:   "list",
 		Short: "List the authorities on the ledger",
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := a.session(c.Context())
+			s, err := a.verdicts(c.Context())
 			if err != nil {
 				return err
 			}

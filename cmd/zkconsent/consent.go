@@ -376,7 +376,7 @@ them one by one, at different times.`,
 
 // withdraw saves the decision first and needs a node only to publish it.
 func (a *app) withdraw(ctx context.Context, w *wallet.Wallet, ids []wallet.ID) error {
-	s, offline := a.session(ctx)
+	s, offline := a.walletFollow(ctx, w)
 	var relay wallet.Relay
 	if offline == nil {
 		defer s.close()

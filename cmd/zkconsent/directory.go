@@ -70,7 +70,7 @@ func (a *app) validatorVerb() *cobra.Command {
 
 // verifiedDirectory is the directory of the newest verified head.
 func (a *app) verifiedDirectory(c *cobra.Command) (*directory.Directory, func(), error) {
-	s, err := a.session(c.Context())
+	s, err := a.verdicts(c.Context())
 	if err != nil {
 		return nil, nil, err
 	}

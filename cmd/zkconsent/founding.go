@@ -21,6 +21,7 @@ import (
 type founding struct {
 	chain, stewardKey, stewardName, stewardURI string
 	stewards, members, trusts, sets            []string
+	out                                        string // another copy of the genesis
 	parameters                                 directory.Parameters
 
 	cards []*member.Card
@@ -55,6 +56,7 @@ unless the ledger itself says that it is a demonstration: --development-keys.`,
 	f.Uint64Var(&p.Stewards, "stewards", 0, "how many stewards must approve a decision; default: more than half")
 	f.StringArrayVar(&x.trusts, "trust-list", nil, "file of a trust list; may be repeated")
 	f.StringArrayVar(&x.sets, "value-set", nil, "file of a value set; may be repeated")
+	f.StringVar(&x.out, "out", "", "another `file` to write the genesis to")
 	parameterFlags(c, p)
 	f.BoolVar(&p.DevelopmentKeys, "development-keys", false, "take keys of a setup by one party: for demonstrations, since their maker can prove anything")
 	required(c, "chain")
@@ -113,6 +115,11 @@ func (a *app) found(x *founding) error {
 	}
 	if err := a.writeMessage("genesis", a.path(genesisFile), g.Encode()); err != nil {
 		return err
+	}
+	if x.out != "" {
+		if err := a.writeMessage("genesis", x.out, g.Encode()); err != nil {
+			return err
+		}
 	}
 	return a.emit(v, func(w io.Writer) {
 		fmt.Fprintf(w, "ledger %s, genesis %s\n", x.chain, v["genesis"])

@@ -26,7 +26,7 @@ func (a *app) issuerVerb() *cobra.Command {
 
 // withIssuer runs a verb with the open register and the ledger.
 func (a *app) withIssuer(ctx context.Context, do func(*issuer.Issuer, *session) error) error {
-	o, err := a.office(ctx)
+	o, err := a.officeOf(ctx, a.session)
 	if err != nil {
 		return err
 	}

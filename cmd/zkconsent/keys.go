@@ -197,6 +197,17 @@ func (b *bar) show(done float64, text string) {
 	b.wide = max(b.wide, len(line))
 }
 
+// reading shows how far a long reading of the ledger is.
+func (b *bar) reading(part string, done, total uint64) {
+	if total >= longReading {
+		b.show(float64(done)/float64(total), fmt.Sprintf("%s %d of %d", part, done, total))
+	}
+}
+
+// longReading is the number of entries below which a reading is over before
+// anybody wonders.
+const longReading = 1 << 15
+
 // end clears the line.
 func (b *bar) end() {
 	if !b.quiet && b.wide > 0 {

@@ -82,7 +82,7 @@ that left could otherwise help to sign another past. Destroy its backups too.`,
 // powerOf is the power that a validator has in the newest verified directory,
 // and whether the set that signed that head still holds its key.
 func (a *app) powerOf(ctx context.Context, key ed25519.PublicKey) (power uint64, name string, signs bool, err error) {
-	s, err := a.session(ctx)
+	s, err := a.verdicts(ctx)
 	if err != nil {
 		return 0, "", false, err
 	}

@@ -16,13 +16,17 @@ type office struct {
 	self directory.Authority // the ledger's record of it
 }
 
-// office opens a session with the authority's key of this folder.
-func (a *app) office(ctx context.Context) (*office, error) {
+// office opens a session with the authority's key of this folder, for what
+// needs no records.
+func (a *app) office(ctx context.Context) (*office, error) { return a.officeOf(ctx, a.verdicts) }
+
+// officeOf opens one by the given way to open sessions.
+func (a *app) officeOf(ctx context.Context, open func(context.Context) (*session, error)) (*office, error) {
 	key, err := a.authorityKey()
 	if err != nil {
 		return nil, err
 	}
-	s, err := a.session(ctx)
+	s, err := open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (a *app) registryStatusVerb() *cobra.Command {
 		Use:   "status",
 		Short: "Show the ledger's newest state, as its validators signed it",
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := a.session(c.Context())
+			s, err := a.verdicts(c.Context())
 			if err != nil {
 				return err
 			}

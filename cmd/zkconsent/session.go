@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -56,8 +57,24 @@ type session struct {
 	light   *light.Client
 }
 
-// session opens the party's light client and brings it up to date.
+// session opens the light client of a party that reads everything, as issuers
+// do, and brings it up to date.
 func (a *app) session(ctx context.Context) (*session, error) {
+	return a.follow(ctx, light.Everything, 0)
+}
+
+// verdicts opens the light client of a party that needs no records.
+func (a *app) verdicts(ctx context.Context) (*session, error) {
+	return a.follow(ctx, light.Verdicts, 0)
+}
+
+// follow opens a light client and brings it up to date. Parties of one folder
+// that follow different parts of the ledger keep them apart.
+func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*session, error) {
+	dir := a.path("ledger")
+	if follow == light.Verdicts {
+		dir = filepath.Join(dir, "verdicts")
+	}
 	g, err := a.genesis()
 	if err != nil {
 		return nil, err
@@ -69,7 +86,12 @@ func (a *app) session(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := light.Open(light.Config{Genesis: g.Genesis, Source: remote, Dir: a.path("ledger"), Clock: a.now})
+	bar := newBar(a.stderr, a.json)
+	defer bar.end()
+	client, err := light.Open(light.Config{
+		Genesis: g.Genesis, Source: remote, Dir: dir, Clock: a.now,
+		Follow: follow, Start: start, Whole: a.whole, Progress: bar.reading,
+	})
 	if err != nil {
 		return nil, errors.Join(err, remote.Close())
 	}
@@ -139,20 +161,31 @@ func (v walletView) Snapshot(context.Context) (*wallet.Snapshot, error) {
 		return nil, err
 	}
 	e, err := v.light.Newest()
-	return &wallet.Snapshot{Head: head, Directory: d, Epoch: e}, err
+	records, withdrawals := v.light.Begins()
+	return &wallet.Snapshot{Head: head, Directory: d, Epoch: e, RecordsFrom: records, WithdrawalsFrom: withdrawals}, err
 }
 
 func (v walletView) Records(_ context.Context, from, to uint64) ([]journal.Record, error) {
-	return rangeOf(v.light.Log(from), from, to)
+	return v.light.RecordLog(from, to)
 }
 
 func (v walletView) Withdrawals(_ context.Context, from, to uint64) ([]journal.Withdrawal, error) {
-	return rangeOf(v.light.Withdrawals(from), from, to)
+	return v.light.WithdrawalLog(from, to)
 }
 
 func (v walletView) Path(_ context.Context, epoch directory.Epoch, index uint64) (merkle.Path, error) {
 	p, newest, err := v.light.Path(index)
+	var unread *light.NotReadError
+	if errors.As(err, &unread) && unread.At.IsZero() {
+		// A record that was found just now. What the log gives is there at once.
+		if err := v.light.Hold(index); err != nil {
+			return p, err
+		}
+		p, newest, err = v.light.Path(index)
+	}
 	switch {
+	case errors.As(err, &unread):
+		return p, fmt.Errorf("%w: %w", &wallet.NotReadError{Next: unread.At}, err)
 	case errors.Is(err, light.ErrNoLeaf):
 		return p, fmt.Errorf("%w: %w", wallet.ErrNoLeaf, err)
 	case err == nil && newest != epoch:
@@ -184,7 +217,7 @@ func (v issuerView) Head(ctx context.Context) (directory.Head, *directory.Direct
 }
 
 func (v issuerView) Records(_ context.Context, from, to uint64) ([]journal.Record, error) {
-	return rangeOf(v.light.Log(from), from, to)
+	return v.light.RecordLog(from, to)
 }
 
 // A verifierView is the session as a verifier sees it.
@@ -204,7 +237,7 @@ func (v verifierView) Epochs(_ context.Context, from, to uint64) ([]directory.Ep
 }
 
 func (v verifierView) Withdrawals(_ context.Context, from, to uint64) ([]verifier.Withdrawal, error) {
-	all, err := rangeOf(v.light.Withdrawals(from), from, to)
+	all, err := v.light.WithdrawalLog(from, to)
 	out := make([]verifier.Withdrawal, len(all))
 	for i, w := range all {
 		out[i] = verifier.Withdrawal{V: w.V, At: w.At}

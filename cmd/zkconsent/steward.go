@@ -76,7 +76,7 @@ func (a *app) stewardShowVerb() *cobra.Command {
 		Short: "Show what a proposal changes, who approved it, and whether it can still be executed",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := a.session(c.Context())
+			s, err := a.verdicts(c.Context())
 			if err != nil {
 				return err
 			}
@@ -165,7 +165,7 @@ func (a *app) stewardSubmitVerb() *cobra.Command {
 		Short: "Put an approved proposal on the ledger; copies with other approvals are joined",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := a.session(c.Context())
+			s, err := a.verdicts(c.Context())
 			if err != nil {
 				return err
 			}

@@ -54,6 +54,9 @@ Write them on paper; whoever has them can withdraw and present in your name.`,
 				return err
 			}
 			defer w.Close()
+			if err := a.markNew(w); err != nil {
+				return errors.Join(err, os.Remove(a.path(walletFile)))
+			}
 			if err := a.handOver(words.Reveal(), wordsOut); err != nil {
 				return errors.Join(fmt.Errorf("the words could not be handed over, so no wallet was made: %w", err), os.Remove(a.path(walletFile)))
 			}
@@ -120,6 +123,10 @@ granted again, credentials issued again.`,
 			if err != nil {
 				return err
 			}
+			// A restored wallet looks for its records from the first one on.
+			if err := a.unmarkNew(); err != nil {
+				return err
+			}
 			w, err := wallet.Restore(a.path(walletFile), pass, text, o)
 			if err != nil {
 				return err
@@ -179,7 +186,7 @@ func (a *app) withWallet(ctx context.Context, do func(*wallet.Wallet, *session) 
 		return err
 	}
 	defer w.Close()
-	s, err := a.session(ctx)
+	s, err := a.walletSession(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -216,22 +223,33 @@ func (a *app) walletShowVerb() *cobra.Command {
 }
 
 func (a *app) walletSyncVerb() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:   "sync",
 		Short: "Read the ledger, find own records and send what is due",
+		Long: `Read the ledger, find own records and send what is due. Of a large ledger it also
+reads the parts of the tree that hold own records, among as many others, at a time
+of the day that is drawn at random and has nothing to do with what the wallet shows
+to whom. Run it every day.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			w, err := a.openWallet()
 			if err != nil {
 				return err
 			}
 			defer w.Close()
+			if a.fromFirst {
+				if err := a.readAnew(); err != nil {
+					return err
+				}
+			}
 			return a.syncWallet(c.Context(), w)
 		},
 	}
+	c.Flags().BoolVar(&a.fromFirst, "from-first", false, "read the ledger again from its first record, which finds what an older copy would have had")
+	return c
 }
 
 func (a *app) syncWallet(ctx context.Context, w *wallet.Wallet) error {
-	s, err := a.session(ctx)
+	s, err := a.walletSession(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -247,6 +265,9 @@ func (a *app) syncWallet(ctx context.Context, w *wallet.Wallet) error {
 	}
 	if err := w.Sync(ctx, s.walletLedger()); err != nil {
 		return ledgerError(err)
+	}
+	if err := s.tend(ctx, w); err != nil {
+		return err
 	}
 	return a.emitWallet(w)
 }
@@ -370,7 +391,8 @@ func (a *app) walletHistoryVerb() *cobra.Command {
 
 // ledgerError turns a ledger that cannot be relied on into "no decision".
 func ledgerError(err error) error {
-	if errors.Is(err, wallet.ErrStale) || errors.Is(err, errUnreachable) {
+	var unread *wallet.NotReadError
+	if errors.Is(err, wallet.ErrStale) || errors.Is(err, errUnreachable) || errors.As(err, &unread) {
 		return &exit{exitUndecided, err}
 	}
 	return err

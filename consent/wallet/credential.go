@@ -41,7 +41,7 @@ func (w *Wallet) AcceptOffer(ctx context.Context, l Ledger, encoded []byte) (Cre
 	}
 	r := &credentialRecord{issuer: o.Issuer, lock: o.Lock, offer: encoded}
 	leaf, found, revoked := r.leaf(o), false, false
-	err = pages(ctx, 0, s.Epoch.Records, l.Records, func(e journal.Record) error {
+	err = pages(ctx, s.RecordsFrom, s.Epoch.Records, l.Records, func(e journal.Record) error {
 		switch {
 		case e.Revoked:
 			revoked = revoked || found && e.Index == r.index

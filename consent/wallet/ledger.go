@@ -28,7 +28,7 @@ type Ledger interface {
 	// Withdrawals returns the entries [from, to) of the withdrawal log.
 	Withdrawals(ctx context.Context, from, to uint64) ([]journal.Withdrawal, error)
 	// Path returns the path of a leaf in the tree of the epoch, or an error that
-	// wraps ErrNoLeaf or ErrEpochReplaced.
+	// wraps ErrNoLeaf, ErrEpochReplaced or a *NotReadError.
 	Path(ctx context.Context, epoch directory.Epoch, index uint64) (merkle.Path, error)
 }
 
@@ -44,6 +44,19 @@ type Snapshot struct {
 	Head      directory.Head
 	Directory *directory.Directory
 	Epoch     directory.Epoch
+	// RecordsFrom and WithdrawalsFrom are where the copy of the logs begins
+	// from which Records and Withdrawals are served: 0, or what was there
+	// before the wallet was made, or before what it has read already.
+	RecordsFrom, WithdrawalsFrom uint64
+}
+
+// A NotReadError reports a leaf whose part of the tree is not read yet, and
+// when it will be. It is not read because somebody waits for it: who sees the
+// reading would learn that the patient presents something now.
+type NotReadError struct{ Next time.Time }
+
+func (e *NotReadError) Error() string {
+	return fmt.Sprintf("wallet: the record's part of the ledger is not read yet; it is read after %s", e.Next.UTC().Format(time.RFC3339))
 }
 
 // ErrStale reports a head that is too old, or in the future, by the wallet's own

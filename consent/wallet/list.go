@@ -77,6 +77,38 @@ func (w *Wallet) List() ([]Consent, error) {
 	return out, nil
 }
 
+// Places are the indices of the leaves that the wallet may want to prove with:
+// those of consents that are registered and of credentials that are not
+// revoked.
+func (w *Wallet) Places() ([]uint64, error) {
+	c, _, err := w.current()
+	if err != nil {
+		return nil, err
+	}
+	var out []uint64
+	for _, r := range c.consents {
+		if r.state == Registered && r.known {
+			out = append(out, r.index)
+		}
+	}
+	for _, r := range c.credentials {
+		if !r.revoked {
+			out = append(out, r.index)
+		}
+	}
+	return out, nil
+}
+
+// Read is how many entries of the record log the wallet has read: a copy of it
+// that begins later is of no use to this wallet.
+func (w *Wallet) Read() (uint64, error) {
+	c, _, err := w.current()
+	if err != nil {
+		return 0, err
+	}
+	return c.records, nil
+}
+
 // Document returns the document from which a consent was compiled.
 func (w *Wallet) Document(id ID) ([]byte, error) {
 	c, _, err := w.current()

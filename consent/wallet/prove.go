@@ -87,15 +87,19 @@ func (w *Wallet) prove(ctx context.Context, l Ledger, p Prover, v *Review) (*con
 	if err != nil {
 		return nil, err
 	}
+	var unread *NotReadError
 	for _, one := range all {
 		wit, err := one.witness(ctx, l, s, k, q)
-		if errors.Is(err, ErrNoLeaf) {
+		if errors.Is(err, ErrNoLeaf) || errors.As(err, &unread) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
 		return w.present(ctx, p, v, s, k, session, &one, wit)
+	}
+	if unread != nil {
+		return nil, unread
 	}
 	return nil, ErrNoPresentation
 }

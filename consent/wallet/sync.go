@@ -46,6 +46,10 @@ func (w *Wallet) sync(ctx context.Context, l Ledger) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	first := max(old.records, s.RecordsFrom)
+	if first > old.records && (old.records > 0 || old.next > 0) {
+		return nil, fmt.Errorf("%w: the copy of it begins at entry %d, and this wallet has read up to %d", ErrLedger, first, old.records)
+	}
 	f := &finder{contents: c, keys: k, commitments: map[ID]fr.Element{}, epoch: consent.Time(s.Epoch.ClosedAt), now: w.moment(), delay: s.Directory.Parameters.RevokeDelay}
 	before := len(c.consents)
 	// A number found near the end of the window moves the window, and what it
@@ -55,7 +59,7 @@ func (w *Wallet) sync(ctx context.Context, l Ledger) (*Snapshot, error) {
 		if err := f.window(); err != nil {
 			return nil, err
 		}
-		if err := pages(ctx, old.records, s.Epoch.Records, l.Records, f.record); err != nil {
+		if err := pages(ctx, first, s.Epoch.Records, l.Records, f.record); err != nil {
 			return nil, err
 		}
 	}
@@ -66,7 +70,7 @@ func (w *Wallet) sync(ctx context.Context, l Ledger) (*Snapshot, error) {
 	if err := f.secrets(); err != nil {
 		return nil, err
 	}
-	if err := pages(ctx, from, s.Head.State.Withdrawals.Count, l.Withdrawals, f.withdrawal); err != nil {
+	if err := pages(ctx, max(from, s.WithdrawalsFrom), s.Head.State.Withdrawals.Count, l.Withdrawals, f.withdrawal); err != nil {
 		return nil, err
 	}
 	c.records, c.withdrawals = s.Epoch.Records, s.Head.State.Withdrawals.Count

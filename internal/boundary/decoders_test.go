@@ -22,6 +22,10 @@ var decoders = map[string]map[string]string{
 		"app.readKey":       "FuzzParseAuthorityKey",
 		"app.readFile":      "FuzzReadMessage",
 		"app.readMessage":   "FuzzReadMessage",
+		"app.readNamed":     "consent FuzzMessages, FuzzReadMessage",
+		"app.readCard":      "registry/ledger/member FuzzDecode, FuzzReadMessage",
+		"app.readProposal":  "registry/transaction FuzzDecode, FuzzReadMessage",
+		"readReport":        "- reads a report that the operator's own node wrote into its own folder, with the standard decoder",
 	},
 	"consent": {
 		"DecodeEnrolRequest":         "FuzzMessages",
@@ -147,6 +151,8 @@ var decoders = map[string]map[string]string{
 		"decodeTrail":    "FuzzDecodeTrail",
 		"openTrail":      "- reads a file of bounded size for decodeTrail",
 		"Home.validator": "- reads the validator's own secret files with CometBFT's decoder, which the node does before it listens",
+		"readJournal":    "FuzzReadJournal",
+		"readLog":        "FuzzReadLog",
 	},
 	"registry/ledger/light": {
 		"VerifyHead":         "FuzzVerifyHead",
@@ -158,6 +164,12 @@ var decoders = map[string]map[string]string{
 		"readBounded":        "- reads a file of at most so many bytes for decodeEvidence",
 		"readEntries":        "FuzzReadEntries",
 		"verify":             "FuzzVerifyHead",
+		"decodeBucketSet":    "FuzzDecodeBucketSet",
+		"parseBucket":        "FuzzParseBucket",
+		"parseElements":      "FuzzParseBucket",
+		"readBuckets":        "FuzzReadBuckets",
+		"readLayer":          "FuzzReadLayer",
+		"scanEntries":        "FuzzReadEntries",
 	},
 	"registry/ledger/member": {
 		"Decode":      "FuzzDecode",

@@ -94,6 +94,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	mux := runtime.NewServeMux(
 		// The gateway's own default lets Grpc-Metadata-* through; see also bare.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(outgoing),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: true},
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
@@ -103,7 +104,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.http = &http.Server{
-		Handler:           http.MaxBytesHandler(bare(mux), 2*MaxMessage),
+		Handler:           http.MaxBytesHandler(revalidated(bare(mux)), 2*MaxMessage),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      answerTimeout,

@@ -166,10 +166,43 @@ func (n *Node) Directory(ctx context.Context) ([]byte, error) {
 // Log returns entries of a log; see [registry.State.Log].
 func (n *Node) Log(ctx context.Context, k journal.Kind, from uint64, max int) ([][]byte, error) {
 	out, err := n.state.Log(ctx, k, from, max)
-	if errors.Is(err, registry.ErrRange) {
-		err = fmt.Errorf("%w: %w", light.ErrRange, err)
+	return out, known(err)
+}
+
+// Layer returns roots of buckets; see [registry.State.Layer].
+func (n *Node) Layer(ctx context.Context, from uint64, max int) ([]byte, error) {
+	_, roots, err := n.state.Layer(ctx, from, max)
+	return roots, known(err)
+}
+
+// Changes returns the buckets that an epoch changed; see
+// [registry.State.Changes].
+func (n *Node) Changes(ctx context.Context, epoch uint64) ([]byte, error) {
+	b, err := n.state.Changes(ctx, epoch)
+	return b, known(err)
+}
+
+// Bucket returns the leaves of a bucket; see [registry.State.Bucket].
+func (n *Node) Bucket(ctx context.Context, number uint64, root [32]byte) ([]byte, error) {
+	b, err := n.state.Bucket(ctx, number, root)
+	return b, known(err)
+}
+
+// Anchor returns an epoch's anchor; see [registry.State.Anchor].
+func (n *Node) Anchor(ctx context.Context, epoch uint64) ([]byte, error) {
+	b, err := n.state.Anchor(ctx, epoch)
+	return b, known(err)
+}
+
+// known adds the meaning that a light.Source gives to an error of the state.
+func known(err error) error {
+	switch {
+	case errors.Is(err, registry.ErrRange):
+		return fmt.Errorf("%w: %w", light.ErrRange, err)
+	case errors.Is(err, registry.ErrReplaced):
+		return fmt.Errorf("%w: %w", light.ErrReplaced, err)
 	}
-	return out, err
+	return err
 }
 
 // Trail returns light blocks around changes of validators; see [light.Trailer].

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -271,9 +272,7 @@ func verify(t *testing.T, home ledger.Home, cache string, done *acknowledged) (l
 	}
 	n := run(t, home)
 	c := client(t, n.Genesis(), n, cache)
-	if err := c.Sync(short(t)); err != nil {
-		t.Fatal(err)
-	}
+	fresh(t, c, home)
 	records := map[fr.Element]light.Record{}
 	for _, r := range c.Records(0) {
 		records[r.Leaf] = r
@@ -312,6 +311,34 @@ func verify(t *testing.T, home ledger.Home, cache string, done *acknowledged) (l
 	}
 	checkClean(t, home)
 	return lost
+}
+
+// fresh synchronises a client as soon as the node shows a block of now. A
+// validator that was killed many times at one height has come to a later round
+// with each of them, signs in no earlier one again, and needs their timeouts.
+func fresh(t *testing.T, c *light.Client, home ledger.Home) {
+	t.Helper()
+	signed, err := os.ReadFile(filepath.Join(string(home), "data", "priv_validator_state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		err := c.Sync(ctx)
+		cancel()
+		took := time.Since(began)
+		switch {
+		case err == nil && took > 2*time.Second:
+			t.Logf("a block of now after %v; the validator had signed last:\n%s", took, signed)
+			return
+		case err == nil:
+			return
+		case !errors.Is(err, light.StaleHead) || took > 2*time.Minute:
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // A reference is a state of its own that executes a home's blocks from genesis

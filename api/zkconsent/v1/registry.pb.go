@@ -380,6 +380,514 @@ func (x *GetLogResponse) GetEntries() [][]byte {
 	return nil
 }
 
+// GetLayerRequest names a range of the buckets' roots.
+type GetLayerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the first bucket, counted from 0. The number of buckets gives an
+	// empty answer; one beyond it is refused.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The most roots to return. 0 asks for as many as the server sends at once;
+	// a server may send fewer than asked.
+	Max           uint32 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLayerRequest) Reset() {
+	*x = GetLayerRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLayerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLayerRequest) ProtoMessage() {}
+
+func (x *GetLayerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLayerRequest.ProtoReflect.Descriptor instead.
+func (*GetLayerRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetLayerRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *GetLayerRequest) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+// GetLayerResponse carries roots of consecutive buckets.
+type GetLayerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The roots from `from` on, 32 bytes each, of the epoch that was the newest
+	// one when the call was answered. They prove nothing until all of them,
+	// brought to one epoch by its changes, hash to its root.
+	Roots         []byte `protobuf:"bytes,1,opt,name=roots,proto3" json:"roots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLayerResponse) Reset() {
+	*x = GetLayerResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLayerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLayerResponse) ProtoMessage() {}
+
+func (x *GetLayerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLayerResponse.ProtoReflect.Descriptor instead.
+func (*GetLayerResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetLayerResponse) GetRoots() []byte {
+	if x != nil {
+		return x.Roots
+	}
+	return nil
+}
+
+// GetChangesRequest names a closed epoch.
+type GetChangesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the epoch.
+	Epoch         uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChangesRequest) Reset() {
+	*x = GetChangesRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChangesRequest) ProtoMessage() {}
+
+func (x *GetChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChangesRequest.ProtoReflect.Descriptor instead.
+func (*GetChangesRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetChangesRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// GetChangesResponse carries the buckets that an epoch changed.
+type GetChangesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For each bucket that the close changed, ascending: its number, 4 bytes
+	// big-endian, and its root from then on, 32 bytes.
+	Changes       []byte `protobuf:"bytes,1,opt,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetChangesResponse) Reset() {
+	*x = GetChangesResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetChangesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetChangesResponse) ProtoMessage() {}
+
+func (x *GetChangesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetChangesResponse.ProtoReflect.Descriptor instead.
+func (*GetChangesResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetChangesResponse) GetChanges() []byte {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// GetBucketRequest names a bucket as it stands at one root.
+type GetBucketRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the bucket.
+	Bucket uint32 `protobuf:"varint,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	// Its root: 32 bytes; in a path URL-safe base64.
+	Root          []byte `protobuf:"bytes,2,opt,name=root,proto3" json:"root,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBucketRequest) Reset() {
+	*x = GetBucketRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBucketRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBucketRequest) ProtoMessage() {}
+
+func (x *GetBucketRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBucketRequest.ProtoReflect.Descriptor instead.
+func (*GetBucketRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetBucketRequest) GetBucket() uint32 {
+	if x != nil {
+		return x.Bucket
+	}
+	return 0
+}
+
+func (x *GetBucketRequest) GetRoot() []byte {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
+// GetBucketResponse carries the leaves of a bucket.
+type GetBucketResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1,024 leaves, 32 bytes each. They prove nothing until they hash to the
+	// root that was asked for.
+	Leaves        []byte `protobuf:"bytes,1,opt,name=leaves,proto3" json:"leaves,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBucketResponse) Reset() {
+	*x = GetBucketResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBucketResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBucketResponse) ProtoMessage() {}
+
+func (x *GetBucketResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBucketResponse.ProtoReflect.Descriptor instead.
+func (*GetBucketResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetBucketResponse) GetLeaves() []byte {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+// GetAnchorRequest names a closed epoch.
+type GetAnchorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the epoch.
+	Epoch         uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAnchorRequest) Reset() {
+	*x = GetAnchorRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAnchorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAnchorRequest) ProtoMessage() {}
+
+func (x *GetAnchorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAnchorRequest.ProtoReflect.Descriptor instead.
+func (*GetAnchorRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetAnchorRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// GetAnchorResponse carries an anchor.
+type GetAnchorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The `anchor` message in the binary form of docs/spec.md §2.5. It proves
+	// nothing until the logs, continued from it, have the roots that a verified
+	// state signs.
+	Anchor        []byte `protobuf:"bytes,1,opt,name=anchor,proto3" json:"anchor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAnchorResponse) Reset() {
+	*x = GetAnchorResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAnchorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAnchorResponse) ProtoMessage() {}
+
+func (x *GetAnchorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAnchorResponse.ProtoReflect.Descriptor instead.
+func (*GetAnchorResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetAnchorResponse) GetAnchor() []byte {
+	if x != nil {
+		return x.Anchor
+	}
+	return nil
+}
+
+// WatchWithdrawalsRequest says from where on to send.
+type WatchWithdrawalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Index of the first entry to send, counted from 0. One beyond the log's end
+	// is refused.
+	From          uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchWithdrawalsRequest) Reset() {
+	*x = WatchWithdrawalsRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchWithdrawalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchWithdrawalsRequest) ProtoMessage() {}
+
+func (x *WatchWithdrawalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchWithdrawalsRequest.ProtoReflect.Descriptor instead.
+func (*WatchWithdrawalsRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WatchWithdrawalsRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+// WatchWithdrawalsResponse carries entries, or with none of them the newest
+// checkpoint: it follows the entries that it signs, and is sent as well when
+// nothing was withdrawn, with each new block.
+type WatchWithdrawalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Index of the first of the entries; of the next one to come where there are
+	// none.
+	Position uint64 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	// Entries of the withdrawal log (docs/spec.md §6.3).
+	Entries [][]byte `protobuf:"bytes,2,rep,name=entries,proto3" json:"entries,omitempty"`
+	// The checkpoint (docs/spec.md §6.4), in a message without entries.
+	Checkpoint    []byte `protobuf:"bytes,3,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchWithdrawalsResponse) Reset() {
+	*x = WatchWithdrawalsResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchWithdrawalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchWithdrawalsResponse) ProtoMessage() {}
+
+func (x *WatchWithdrawalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchWithdrawalsResponse.ProtoReflect.Descriptor instead.
+func (*WatchWithdrawalsResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *WatchWithdrawalsResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *WatchWithdrawalsResponse) GetEntries() [][]byte {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *WatchWithdrawalsResponse) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
 // GetGenesisRequest asks for the genesis message. It has no fields.
 type GetGenesisRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -389,7 +897,7 @@ type GetGenesisRequest struct {
 
 func (x *GetGenesisRequest) Reset() {
 	*x = GetGenesisRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[6]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +909,7 @@ func (x *GetGenesisRequest) String() string {
 func (*GetGenesisRequest) ProtoMessage() {}
 
 func (x *GetGenesisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[6]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +922,7 @@ func (x *GetGenesisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGenesisRequest.ProtoReflect.Descriptor instead.
 func (*GetGenesisRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{6}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{16}
 }
 
 // GetGenesisResponse carries the genesis message.
@@ -429,7 +937,7 @@ type GetGenesisResponse struct {
 
 func (x *GetGenesisResponse) Reset() {
 	*x = GetGenesisResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[7]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -441,7 +949,7 @@ func (x *GetGenesisResponse) String() string {
 func (*GetGenesisResponse) ProtoMessage() {}
 
 func (x *GetGenesisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[7]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -454,7 +962,7 @@ func (x *GetGenesisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGenesisResponse.ProtoReflect.Descriptor instead.
 func (*GetGenesisResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{7}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetGenesisResponse) GetGenesis() []byte {
@@ -476,7 +984,7 @@ type SubmitRequest struct {
 
 func (x *SubmitRequest) Reset() {
 	*x = SubmitRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[8]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -488,7 +996,7 @@ func (x *SubmitRequest) String() string {
 func (*SubmitRequest) ProtoMessage() {}
 
 func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[8]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -501,7 +1009,7 @@ func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
 func (*SubmitRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{8}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SubmitRequest) GetTransaction() []byte {
@@ -536,7 +1044,7 @@ type SubmitResponse struct {
 
 func (x *SubmitResponse) Reset() {
 	*x = SubmitResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[9]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -548,7 +1056,7 @@ func (x *SubmitResponse) String() string {
 func (*SubmitResponse) ProtoMessage() {}
 
 func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[9]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -561,7 +1069,7 @@ func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitResponse.ProtoReflect.Descriptor instead.
 func (*SubmitResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{9}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SubmitResponse) GetHeight() uint64 {
@@ -604,7 +1112,7 @@ type GetTrailRequest struct {
 
 func (x *GetTrailRequest) Reset() {
 	*x = GetTrailRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +1124,7 @@ func (x *GetTrailRequest) String() string {
 func (*GetTrailRequest) ProtoMessage() {}
 
 func (x *GetTrailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -629,7 +1137,7 @@ func (x *GetTrailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTrailRequest.ProtoReflect.Descriptor instead.
 func (*GetTrailRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{10}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetTrailRequest) GetAbove() uint64 {
@@ -652,7 +1160,7 @@ type GetTrailResponse struct {
 
 func (x *GetTrailResponse) Reset() {
 	*x = GetTrailResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +1172,7 @@ func (x *GetTrailResponse) String() string {
 func (*GetTrailResponse) ProtoMessage() {}
 
 func (x *GetTrailResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +1185,7 @@ func (x *GetTrailResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTrailResponse.ProtoReflect.Descriptor instead.
 func (*GetTrailResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{11}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetTrailResponse) GetLightBlocks() [][]byte {
@@ -699,7 +1207,7 @@ type GetHeaderRequest struct {
 
 func (x *GetHeaderRequest) Reset() {
 	*x = GetHeaderRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +1219,7 @@ func (x *GetHeaderRequest) String() string {
 func (*GetHeaderRequest) ProtoMessage() {}
 
 func (x *GetHeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +1232,7 @@ func (x *GetHeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHeaderRequest.ProtoReflect.Descriptor instead.
 func (*GetHeaderRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{12}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetHeaderRequest) GetHeight() uint64 {
@@ -748,7 +1256,7 @@ type GetHeaderResponse struct {
 
 func (x *GetHeaderResponse) Reset() {
 	*x = GetHeaderResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +1268,7 @@ func (x *GetHeaderResponse) String() string {
 func (*GetHeaderResponse) ProtoMessage() {}
 
 func (x *GetHeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +1281,7 @@ func (x *GetHeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHeaderResponse.ProtoReflect.Descriptor instead.
 func (*GetHeaderResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{13}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetHeaderResponse) GetLightBlock() []byte {
@@ -811,7 +1319,33 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\n" +
 	"\x06AUDITS\x10\x05\"*\n" +
 	"\x0eGetLogResponse\x12\x18\n" +
-	"\aentries\x18\x01 \x03(\fR\aentries\"\x13\n" +
+	"\aentries\x18\x01 \x03(\fR\aentries\"7\n" +
+	"\x0fGetLayerRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x10\n" +
+	"\x03max\x18\x02 \x01(\rR\x03max\"(\n" +
+	"\x10GetLayerResponse\x12\x14\n" +
+	"\x05roots\x18\x01 \x01(\fR\x05roots\")\n" +
+	"\x11GetChangesRequest\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\".\n" +
+	"\x12GetChangesResponse\x12\x18\n" +
+	"\achanges\x18\x01 \x01(\fR\achanges\">\n" +
+	"\x10GetBucketRequest\x12\x16\n" +
+	"\x06bucket\x18\x01 \x01(\rR\x06bucket\x12\x12\n" +
+	"\x04root\x18\x02 \x01(\fR\x04root\"+\n" +
+	"\x11GetBucketResponse\x12\x16\n" +
+	"\x06leaves\x18\x01 \x01(\fR\x06leaves\"(\n" +
+	"\x10GetAnchorRequest\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"+\n" +
+	"\x11GetAnchorResponse\x12\x16\n" +
+	"\x06anchor\x18\x01 \x01(\fR\x06anchor\"-\n" +
+	"\x17WatchWithdrawalsRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\"p\n" +
+	"\x18WatchWithdrawalsResponse\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x18\n" +
+	"\aentries\x18\x02 \x03(\fR\aentries\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x03 \x01(\fR\n" +
+	"checkpoint\"\x13\n" +
 	"\x11GetGenesisRequest\".\n" +
 	"\x12GetGenesisResponse\x12\x18\n" +
 	"\agenesis\x18\x01 \x01(\fR\agenesis\"1\n" +
@@ -831,11 +1365,18 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\"4\n" +
 	"\x11GetHeaderResponse\x12\x1f\n" +
 	"\vlight_block\x18\x01 \x01(\fR\n" +
-	"lightBlock2\xe1\x05\n" +
+	"lightBlock2\x89\n" +
+	"\n" +
 	"\x0fRegistryService\x12p\n" +
 	"\rGetCheckpoint\x12\".zkconsent.v1.GetCheckpointRequest\x1a#.zkconsent.v1.GetCheckpointResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/checkpoint\x12l\n" +
 	"\fGetDirectory\x12!.zkconsent.v1.GetDirectoryRequest\x1a\".zkconsent.v1.GetDirectoryResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/directory\x12\\\n" +
-	"\x06GetLog\x12\x1b.zkconsent.v1.GetLogRequest\x1a\x1c.zkconsent.v1.GetLogResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/logs/{kind}\x12d\n" +
+	"\x06GetLog\x12\x1b.zkconsent.v1.GetLogRequest\x1a\x1c.zkconsent.v1.GetLogResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/logs/{kind}\x12\\\n" +
+	"\bGetLayer\x12\x1d.zkconsent.v1.GetLayerRequest\x1a\x1e.zkconsent.v1.GetLayerResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/layer\x12l\n" +
+	"\n" +
+	"GetChanges\x12\x1f.zkconsent.v1.GetChangesRequest\x1a .zkconsent.v1.GetChangesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/changes/{epoch}\x12q\n" +
+	"\tGetBucket\x12\x1e.zkconsent.v1.GetBucketRequest\x1a\x1f.zkconsent.v1.GetBucketResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/buckets/{bucket}/{root}\x12i\n" +
+	"\tGetAnchor\x12\x1e.zkconsent.v1.GetAnchorRequest\x1a\x1f.zkconsent.v1.GetAnchorResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/anchors/{epoch}\x12|\n" +
+	"\x10WatchWithdrawals\x12%.zkconsent.v1.WatchWithdrawalsRequest\x1a&.zkconsent.v1.WatchWithdrawalsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/withdrawals0\x01\x12d\n" +
 	"\n" +
 	"GetGenesis\x12\x1f.zkconsent.v1.GetGenesisRequest\x1a .zkconsent.v1.GetGenesisResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/genesis\x12`\n" +
 	"\x06Submit\x12\x1b.zkconsent.v1.SubmitRequest\x1a\x1c.zkconsent.v1.SubmitResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/transactions\x12\\\n" +
@@ -855,42 +1396,62 @@ func file_zkconsent_v1_registry_proto_rawDescGZIP() []byte {
 }
 
 var file_zkconsent_v1_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_zkconsent_v1_registry_proto_goTypes = []any{
-	(GetLogRequest_Kind)(0),       // 0: zkconsent.v1.GetLogRequest.Kind
-	(*GetCheckpointRequest)(nil),  // 1: zkconsent.v1.GetCheckpointRequest
-	(*GetCheckpointResponse)(nil), // 2: zkconsent.v1.GetCheckpointResponse
-	(*GetDirectoryRequest)(nil),   // 3: zkconsent.v1.GetDirectoryRequest
-	(*GetDirectoryResponse)(nil),  // 4: zkconsent.v1.GetDirectoryResponse
-	(*GetLogRequest)(nil),         // 5: zkconsent.v1.GetLogRequest
-	(*GetLogResponse)(nil),        // 6: zkconsent.v1.GetLogResponse
-	(*GetGenesisRequest)(nil),     // 7: zkconsent.v1.GetGenesisRequest
-	(*GetGenesisResponse)(nil),    // 8: zkconsent.v1.GetGenesisResponse
-	(*SubmitRequest)(nil),         // 9: zkconsent.v1.SubmitRequest
-	(*SubmitResponse)(nil),        // 10: zkconsent.v1.SubmitResponse
-	(*GetTrailRequest)(nil),       // 11: zkconsent.v1.GetTrailRequest
-	(*GetTrailResponse)(nil),      // 12: zkconsent.v1.GetTrailResponse
-	(*GetHeaderRequest)(nil),      // 13: zkconsent.v1.GetHeaderRequest
-	(*GetHeaderResponse)(nil),     // 14: zkconsent.v1.GetHeaderResponse
+	(GetLogRequest_Kind)(0),          // 0: zkconsent.v1.GetLogRequest.Kind
+	(*GetCheckpointRequest)(nil),     // 1: zkconsent.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),    // 2: zkconsent.v1.GetCheckpointResponse
+	(*GetDirectoryRequest)(nil),      // 3: zkconsent.v1.GetDirectoryRequest
+	(*GetDirectoryResponse)(nil),     // 4: zkconsent.v1.GetDirectoryResponse
+	(*GetLogRequest)(nil),            // 5: zkconsent.v1.GetLogRequest
+	(*GetLogResponse)(nil),           // 6: zkconsent.v1.GetLogResponse
+	(*GetLayerRequest)(nil),          // 7: zkconsent.v1.GetLayerRequest
+	(*GetLayerResponse)(nil),         // 8: zkconsent.v1.GetLayerResponse
+	(*GetChangesRequest)(nil),        // 9: zkconsent.v1.GetChangesRequest
+	(*GetChangesResponse)(nil),       // 10: zkconsent.v1.GetChangesResponse
+	(*GetBucketRequest)(nil),         // 11: zkconsent.v1.GetBucketRequest
+	(*GetBucketResponse)(nil),        // 12: zkconsent.v1.GetBucketResponse
+	(*GetAnchorRequest)(nil),         // 13: zkconsent.v1.GetAnchorRequest
+	(*GetAnchorResponse)(nil),        // 14: zkconsent.v1.GetAnchorResponse
+	(*WatchWithdrawalsRequest)(nil),  // 15: zkconsent.v1.WatchWithdrawalsRequest
+	(*WatchWithdrawalsResponse)(nil), // 16: zkconsent.v1.WatchWithdrawalsResponse
+	(*GetGenesisRequest)(nil),        // 17: zkconsent.v1.GetGenesisRequest
+	(*GetGenesisResponse)(nil),       // 18: zkconsent.v1.GetGenesisResponse
+	(*SubmitRequest)(nil),            // 19: zkconsent.v1.SubmitRequest
+	(*SubmitResponse)(nil),           // 20: zkconsent.v1.SubmitResponse
+	(*GetTrailRequest)(nil),          // 21: zkconsent.v1.GetTrailRequest
+	(*GetTrailResponse)(nil),         // 22: zkconsent.v1.GetTrailResponse
+	(*GetHeaderRequest)(nil),         // 23: zkconsent.v1.GetHeaderRequest
+	(*GetHeaderResponse)(nil),        // 24: zkconsent.v1.GetHeaderResponse
 }
 var file_zkconsent_v1_registry_proto_depIdxs = []int32{
 	0,  // 0: zkconsent.v1.GetLogRequest.kind:type_name -> zkconsent.v1.GetLogRequest.Kind
 	1,  // 1: zkconsent.v1.RegistryService.GetCheckpoint:input_type -> zkconsent.v1.GetCheckpointRequest
 	3,  // 2: zkconsent.v1.RegistryService.GetDirectory:input_type -> zkconsent.v1.GetDirectoryRequest
 	5,  // 3: zkconsent.v1.RegistryService.GetLog:input_type -> zkconsent.v1.GetLogRequest
-	7,  // 4: zkconsent.v1.RegistryService.GetGenesis:input_type -> zkconsent.v1.GetGenesisRequest
-	9,  // 5: zkconsent.v1.RegistryService.Submit:input_type -> zkconsent.v1.SubmitRequest
-	11, // 6: zkconsent.v1.RegistryService.GetTrail:input_type -> zkconsent.v1.GetTrailRequest
-	13, // 7: zkconsent.v1.RegistryService.GetHeader:input_type -> zkconsent.v1.GetHeaderRequest
-	2,  // 8: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
-	4,  // 9: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
-	6,  // 10: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
-	8,  // 11: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
-	10, // 12: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
-	12, // 13: zkconsent.v1.RegistryService.GetTrail:output_type -> zkconsent.v1.GetTrailResponse
-	14, // 14: zkconsent.v1.RegistryService.GetHeader:output_type -> zkconsent.v1.GetHeaderResponse
-	8,  // [8:15] is the sub-list for method output_type
-	1,  // [1:8] is the sub-list for method input_type
+	7,  // 4: zkconsent.v1.RegistryService.GetLayer:input_type -> zkconsent.v1.GetLayerRequest
+	9,  // 5: zkconsent.v1.RegistryService.GetChanges:input_type -> zkconsent.v1.GetChangesRequest
+	11, // 6: zkconsent.v1.RegistryService.GetBucket:input_type -> zkconsent.v1.GetBucketRequest
+	13, // 7: zkconsent.v1.RegistryService.GetAnchor:input_type -> zkconsent.v1.GetAnchorRequest
+	15, // 8: zkconsent.v1.RegistryService.WatchWithdrawals:input_type -> zkconsent.v1.WatchWithdrawalsRequest
+	17, // 9: zkconsent.v1.RegistryService.GetGenesis:input_type -> zkconsent.v1.GetGenesisRequest
+	19, // 10: zkconsent.v1.RegistryService.Submit:input_type -> zkconsent.v1.SubmitRequest
+	21, // 11: zkconsent.v1.RegistryService.GetTrail:input_type -> zkconsent.v1.GetTrailRequest
+	23, // 12: zkconsent.v1.RegistryService.GetHeader:input_type -> zkconsent.v1.GetHeaderRequest
+	2,  // 13: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
+	4,  // 14: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
+	6,  // 15: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
+	8,  // 16: zkconsent.v1.RegistryService.GetLayer:output_type -> zkconsent.v1.GetLayerResponse
+	10, // 17: zkconsent.v1.RegistryService.GetChanges:output_type -> zkconsent.v1.GetChangesResponse
+	12, // 18: zkconsent.v1.RegistryService.GetBucket:output_type -> zkconsent.v1.GetBucketResponse
+	14, // 19: zkconsent.v1.RegistryService.GetAnchor:output_type -> zkconsent.v1.GetAnchorResponse
+	16, // 20: zkconsent.v1.RegistryService.WatchWithdrawals:output_type -> zkconsent.v1.WatchWithdrawalsResponse
+	18, // 21: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
+	20, // 22: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
+	22, // 23: zkconsent.v1.RegistryService.GetTrail:output_type -> zkconsent.v1.GetTrailResponse
+	24, // 24: zkconsent.v1.RegistryService.GetHeader:output_type -> zkconsent.v1.GetHeaderResponse
+	13, // [13:25] is the sub-list for method output_type
+	1,  // [1:13] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -907,7 +1468,7 @@ func file_zkconsent_v1_registry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_zkconsent_v1_registry_proto_rawDesc), len(file_zkconsent_v1_registry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,13 +27,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RegistryService_GetCheckpoint_FullMethodName = "/zkconsent.v1.RegistryService/GetCheckpoint"
-	RegistryService_GetDirectory_FullMethodName  = "/zkconsent.v1.RegistryService/GetDirectory"
-	RegistryService_GetLog_FullMethodName        = "/zkconsent.v1.RegistryService/GetLog"
-	RegistryService_GetGenesis_FullMethodName    = "/zkconsent.v1.RegistryService/GetGenesis"
-	RegistryService_Submit_FullMethodName        = "/zkconsent.v1.RegistryService/Submit"
-	RegistryService_GetTrail_FullMethodName      = "/zkconsent.v1.RegistryService/GetTrail"
-	RegistryService_GetHeader_FullMethodName     = "/zkconsent.v1.RegistryService/GetHeader"
+	RegistryService_GetCheckpoint_FullMethodName    = "/zkconsent.v1.RegistryService/GetCheckpoint"
+	RegistryService_GetDirectory_FullMethodName     = "/zkconsent.v1.RegistryService/GetDirectory"
+	RegistryService_GetLog_FullMethodName           = "/zkconsent.v1.RegistryService/GetLog"
+	RegistryService_GetLayer_FullMethodName         = "/zkconsent.v1.RegistryService/GetLayer"
+	RegistryService_GetChanges_FullMethodName       = "/zkconsent.v1.RegistryService/GetChanges"
+	RegistryService_GetBucket_FullMethodName        = "/zkconsent.v1.RegistryService/GetBucket"
+	RegistryService_GetAnchor_FullMethodName        = "/zkconsent.v1.RegistryService/GetAnchor"
+	RegistryService_WatchWithdrawals_FullMethodName = "/zkconsent.v1.RegistryService/WatchWithdrawals"
+	RegistryService_GetGenesis_FullMethodName       = "/zkconsent.v1.RegistryService/GetGenesis"
+	RegistryService_Submit_FullMethodName           = "/zkconsent.v1.RegistryService/Submit"
+	RegistryService_GetTrail_FullMethodName         = "/zkconsent.v1.RegistryService/GetTrail"
+	RegistryService_GetHeader_FullMethodName        = "/zkconsent.v1.RegistryService/GetHeader"
 )
 
 // RegistryServiceClient is the client API for RegistryService service.
@@ -57,6 +62,25 @@ type RegistryServiceClient interface {
 	// GetLog returns a range of one of the five append-only logs
 	// (docs/spec.md §6.3).
 	GetLog(ctx context.Context, in *GetLogRequest, opts ...grpc.CallOption) (*GetLogResponse, error)
+	// GetLayer returns roots of buckets of the record tree, in the newest epoch
+	// (docs/spec.md §8).
+	GetLayer(ctx context.Context, in *GetLayerRequest, opts ...grpc.CallOption) (*GetLayerResponse, error)
+	// GetChanges returns the buckets that the close of one epoch changed
+	// (docs/spec.md §8). The answer never changes.
+	GetChanges(ctx context.Context, in *GetChangesRequest, opts ...grpc.CallOption) (*GetChangesResponse, error)
+	// GetBucket returns the leaves of one bucket, named by its number and its
+	// root, so that the answer never changes (docs/spec.md §8). A bucket whose
+	// root is another one by now is refused as ABORTED.
+	GetBucket(ctx context.Context, in *GetBucketRequest, opts ...grpc.CallOption) (*GetBucketResponse, error)
+	// GetAnchor returns where a client may start to read the logs of records and
+	// withdrawals (docs/spec.md §8). The answer never changes.
+	GetAnchor(ctx context.Context, in *GetAnchorRequest, opts ...grpc.CallOption) (*GetAnchorResponse, error)
+	// WatchWithdrawals sends the withdrawals from a position of their log on, and
+	// each newer one when its block is committed, until the caller ends the call
+	// (docs/spec.md §12). What it sends is a hint: a client believes an entry
+	// when it has it under a checkpoint that it verified. A call that ends is
+	// taken up again from the position after the last entry.
+	WatchWithdrawals(ctx context.Context, in *WatchWithdrawalsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchWithdrawalsResponse], error)
 	// GetGenesis returns where the ledger starts (docs/spec.md §6.1). A client
 	// compares its digest with the genesis hash it got from a source it trusts.
 	GetGenesis(ctx context.Context, in *GetGenesisRequest, opts ...grpc.CallOption) (*GetGenesisResponse, error)
@@ -109,6 +133,65 @@ func (c *registryServiceClient) GetLog(ctx context.Context, in *GetLogRequest, o
 	}
 	return out, nil
 }
+
+func (c *registryServiceClient) GetLayer(ctx context.Context, in *GetLayerRequest, opts ...grpc.CallOption) (*GetLayerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetLayerResponse)
+	err := c.cc.Invoke(ctx, RegistryService_GetLayer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) GetChanges(ctx context.Context, in *GetChangesRequest, opts ...grpc.CallOption) (*GetChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetChangesResponse)
+	err := c.cc.Invoke(ctx, RegistryService_GetChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) GetBucket(ctx context.Context, in *GetBucketRequest, opts ...grpc.CallOption) (*GetBucketResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetBucketResponse)
+	err := c.cc.Invoke(ctx, RegistryService_GetBucket_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) GetAnchor(ctx context.Context, in *GetAnchorRequest, opts ...grpc.CallOption) (*GetAnchorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetAnchorResponse)
+	err := c.cc.Invoke(ctx, RegistryService_GetAnchor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) WatchWithdrawals(ctx context.Context, in *WatchWithdrawalsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchWithdrawalsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &RegistryService_ServiceDesc.Streams[0], RegistryService_WatchWithdrawals_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchWithdrawalsRequest, WatchWithdrawalsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RegistryService_WatchWithdrawalsClient = grpc.ServerStreamingClient[WatchWithdrawalsResponse]
 
 func (c *registryServiceClient) GetGenesis(ctx context.Context, in *GetGenesisRequest, opts ...grpc.CallOption) (*GetGenesisResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -171,6 +254,25 @@ type RegistryServiceServer interface {
 	// GetLog returns a range of one of the five append-only logs
 	// (docs/spec.md §6.3).
 	GetLog(context.Context, *GetLogRequest) (*GetLogResponse, error)
+	// GetLayer returns roots of buckets of the record tree, in the newest epoch
+	// (docs/spec.md §8).
+	GetLayer(context.Context, *GetLayerRequest) (*GetLayerResponse, error)
+	// GetChanges returns the buckets that the close of one epoch changed
+	// (docs/spec.md §8). The answer never changes.
+	GetChanges(context.Context, *GetChangesRequest) (*GetChangesResponse, error)
+	// GetBucket returns the leaves of one bucket, named by its number and its
+	// root, so that the answer never changes (docs/spec.md §8). A bucket whose
+	// root is another one by now is refused as ABORTED.
+	GetBucket(context.Context, *GetBucketRequest) (*GetBucketResponse, error)
+	// GetAnchor returns where a client may start to read the logs of records and
+	// withdrawals (docs/spec.md §8). The answer never changes.
+	GetAnchor(context.Context, *GetAnchorRequest) (*GetAnchorResponse, error)
+	// WatchWithdrawals sends the withdrawals from a position of their log on, and
+	// each newer one when its block is committed, until the caller ends the call
+	// (docs/spec.md §12). What it sends is a hint: a client believes an entry
+	// when it has it under a checkpoint that it verified. A call that ends is
+	// taken up again from the position after the last entry.
+	WatchWithdrawals(*WatchWithdrawalsRequest, grpc.ServerStreamingServer[WatchWithdrawalsResponse]) error
 	// GetGenesis returns where the ledger starts (docs/spec.md §6.1). A client
 	// compares its digest with the genesis hash it got from a source it trusts.
 	GetGenesis(context.Context, *GetGenesisRequest) (*GetGenesisResponse, error)
@@ -202,6 +304,21 @@ func (UnimplementedRegistryServiceServer) GetDirectory(context.Context, *GetDire
 }
 func (UnimplementedRegistryServiceServer) GetLog(context.Context, *GetLogRequest) (*GetLogResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetLog not implemented")
+}
+func (UnimplementedRegistryServiceServer) GetLayer(context.Context, *GetLayerRequest) (*GetLayerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetLayer not implemented")
+}
+func (UnimplementedRegistryServiceServer) GetChanges(context.Context, *GetChangesRequest) (*GetChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetChanges not implemented")
+}
+func (UnimplementedRegistryServiceServer) GetBucket(context.Context, *GetBucketRequest) (*GetBucketResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetBucket not implemented")
+}
+func (UnimplementedRegistryServiceServer) GetAnchor(context.Context, *GetAnchorRequest) (*GetAnchorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAnchor not implemented")
+}
+func (UnimplementedRegistryServiceServer) WatchWithdrawals(*WatchWithdrawalsRequest, grpc.ServerStreamingServer[WatchWithdrawalsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchWithdrawals not implemented")
 }
 func (UnimplementedRegistryServiceServer) GetGenesis(context.Context, *GetGenesisRequest) (*GetGenesisResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetGenesis not implemented")
@@ -289,6 +406,89 @@ func _RegistryService_GetLog_Handler(srv interface{}, ctx context.Context, dec f
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _RegistryService_GetLayer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetLayerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).GetLayer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_GetLayer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).GetLayer(ctx, req.(*GetLayerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_GetChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).GetChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_GetChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).GetChanges(ctx, req.(*GetChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_GetBucket_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetBucketRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).GetBucket(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_GetBucket_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).GetBucket(ctx, req.(*GetBucketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_GetAnchor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAnchorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).GetAnchor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_GetAnchor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).GetAnchor(ctx, req.(*GetAnchorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_WatchWithdrawals_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchWithdrawalsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(RegistryServiceServer).WatchWithdrawals(m, &grpc.GenericServerStream[WatchWithdrawalsRequest, WatchWithdrawalsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RegistryService_WatchWithdrawalsServer = grpc.ServerStreamingServer[WatchWithdrawalsResponse]
 
 func _RegistryService_GetGenesis_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetGenesisRequest)
@@ -382,6 +582,22 @@ var RegistryService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _RegistryService_GetLog_Handler,
 		},
 		{
+			MethodName: "GetLayer",
+			Handler:    _RegistryService_GetLayer_Handler,
+		},
+		{
+			MethodName: "GetChanges",
+			Handler:    _RegistryService_GetChanges_Handler,
+		},
+		{
+			MethodName: "GetBucket",
+			Handler:    _RegistryService_GetBucket_Handler,
+		},
+		{
+			MethodName: "GetAnchor",
+			Handler:    _RegistryService_GetAnchor_Handler,
+		},
+		{
 			MethodName: "GetGenesis",
 			Handler:    _RegistryService_GetGenesis_Handler,
 		},
@@ -398,6 +614,12 @@ var RegistryService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _RegistryService_GetHeader_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchWithdrawals",
+			Handler:       _RegistryService_WatchWithdrawals_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "zkconsent/v1/registry.proto",
 }

@@ -203,6 +203,22 @@ func (m *member) Trail(ctx context.Context, above uint64) ([][]byte, error) {
 	return m.wire().Trail(ctx, above)
 }
 
+func (m *member) Layer(ctx context.Context, from uint64, max int) ([]byte, error) {
+	return m.wire().Layer(ctx, from, max)
+}
+
+func (m *member) Changes(ctx context.Context, epoch uint64) ([]byte, error) {
+	return m.wire().Changes(ctx, epoch)
+}
+
+func (m *member) Bucket(ctx context.Context, number uint64, root [32]byte) ([]byte, error) {
+	return m.wire().Bucket(ctx, number, root)
+}
+
+func (m *member) Anchor(ctx context.Context, epoch uint64) ([]byte, error) {
+	return m.wire().Anchor(ctx, epoch)
+}
+
 // freePort asks the system for a port that nobody has.
 func freePort(t *testing.T) string {
 	t.Helper()

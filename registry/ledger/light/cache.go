@@ -36,13 +36,14 @@ func (c *cache) logFile(k journal.Kind) string { return filepath.Join(c.dir, k.S
 
 // save appends what an update brought, unless another client has kept a newer
 // head meanwhile.
-func (c *cache) save(u *update) error {
-	if b, err := os.ReadFile(c.headFile()); err == nil {
-		if kept, err := directory.DecodeHead(b); err == nil && kept.Height > u.head.Height {
-			return nil
-		}
+func (c *cache) save(u *update, follow Follow) error {
+	if c.newer(u.head) {
+		return nil
 	}
-	for _, k := range journal.Kinds() {
+	if err := os.Remove(c.anchorFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, k := range follow.logs(false) {
 		if err := c.append(k, u); err != nil {
 			return err
 		}
@@ -51,6 +52,16 @@ func (c *cache) save(u *update) error {
 		return err
 	}
 	return durable.ReplaceBytes(c.headFile(), 0o600, u.head.Encode())
+}
+
+// newer tells whether another client has kept a newer head.
+func (c *cache) newer(h *directory.Head) bool {
+	b, err := os.ReadFile(c.headFile())
+	if err != nil {
+		return false
+	}
+	kept, err := directory.DecodeHead(b)
+	return err == nil && kept.Height > h.Height
 }
 
 func (c *cache) append(k journal.Kind, u *update) error {
@@ -91,20 +102,12 @@ func (c *cache) entries(k journal.Kind, n uint64) ([][]byte, error) {
 // readEntries reads n entries, each with its length before it, and tells how
 // many bytes they take.
 func readEntries(in io.Reader, n uint64) (out [][]byte, size int64, err error) {
-	r := bufio.NewReader(in)
-	for range n {
-		l, err := r.ReadByte()
-		if err != nil {
-			return nil, 0, err
-		}
-		b := make([]byte, l)
-		if _, err := io.ReadFull(r, b); err != nil {
-			return nil, 0, err
-		}
-		out = append(out, b)
-		size += 1 + int64(l)
-	}
-	return out, size, nil
+	err = scanEntries(bufio.NewReader(in), n, func(b []byte) error {
+		out = append(out, append([]byte(nil), b...))
+		size += 1 + int64(len(b))
+		return nil
+	})
+	return out, size, err
 }
 
 // restore brings the client to where its cache stands. The head must verify;
@@ -123,6 +126,13 @@ func (c *Client) restore() error {
 	}
 	c.floor = s
 	c.remember(s)
+	if _, err := os.Stat(c.cache.anchorFile()); err == nil && c.follow == Layers {
+		if c.restoreLayers(s) == nil {
+			return nil
+		}
+		c.broken, c.head, c.dir, c.dirBytes = nil, nil, nil, nil
+		return c.reset()
+	}
 	if u, ok := c.cached(s); ok && c.adopt(u) == nil {
 		return nil
 	}
@@ -132,28 +142,36 @@ func (c *Client) restore() error {
 
 // cached reads the directory and the logs of a verified head.
 func (c *Client) cached(s *sight) (*update, bool) {
+	u, ok := c.cachedDirectory(s)
+	for _, k := range c.follow.logs(false) {
+		ok = ok && c.cachedLog(u, k)
+	}
+	return u, ok
+}
+
+func (c *Client) cachedDirectory(s *sight) (*update, bool) {
 	h, u := s.head, &update{sight: s}
 	var err error
 	if u.dirBytes, err = os.ReadFile(c.cache.directoryFile()); err != nil {
 		return nil, false
 	}
-	if u.dir, err = directory.DecodeDirectory(u.dirBytes); err != nil || u.dir.Digest() != h.State.Directory {
-		return nil, false
+	u.dir, err = directory.DecodeDirectory(u.dirBytes)
+	return u, err == nil && u.dir.Digest() == h.State.Directory
+}
+
+// cachedLog reads a log from its first entry.
+func (c *Client) cachedLog(u *update, k journal.Kind) bool {
+	want := k.Of(&u.head.State)
+	var err error
+	if u.entries[k], err = c.cache.entries(k, want.Count); err != nil {
+		return false
 	}
-	for _, k := range journal.Kinds() {
-		want := k.Of(&h.State)
-		if u.entries[k], err = c.cache.entries(k, want.Count); err != nil {
-			return nil, false
-		}
-		u.logs[k] = journal.NewAccumulator()
-		for _, e := range u.entries[k] {
-			if err := u.logs[k].Append(e); err != nil {
-				return nil, false
-			}
-		}
-		if got, err := u.logs[k].Log(); err != nil || got != want {
-			return nil, false
+	u.logs[k] = journal.NewAccumulator()
+	for _, e := range u.entries[k] {
+		if err := u.logs[k].Append(e); err != nil {
+			return false
 		}
 	}
-	return u, true
+	got, err := u.logs[k].Log()
+	return err == nil && got == want
 }

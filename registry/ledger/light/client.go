@@ -17,6 +17,9 @@ import (
 var (
 	ErrNoHead = errors.New("light: nothing is verified yet: synchronise first")
 	ErrNoLeaf = errors.New("light: the newest epoch's tree has no live leaf at this index")
+	// ErrNotKept reports a part of the ledger that the client does not follow,
+	// or entries before the anchor that it started from.
+	ErrNotKept = errors.New("light: this client does not keep that part of the ledger")
 )
 
 // Config configures a [Client].
@@ -31,6 +34,18 @@ type Config struct {
 	// their client); nil means none. A client that was away for longer than
 	// the trust period needs one, once.
 	Trusted []byte
+
+	Follow Follow // what to read; everything by default
+	// Start is how many entries of the record log a client of layers has no
+	// need of: it begins at the newest epoch that has no more of them, at the
+	// first entry for 0, at the newest epoch for [Newest].
+	Start uint64
+	// Whole is the number of records up to which a client of layers takes
+	// everything; 0 means 2^20.
+	Whole uint64
+	// Progress, if there is one, hears how far a synchronisation is with each
+	// part of what it reads.
+	Progress func(part string, done, total uint64)
 }
 
 // A Client follows the ledger. Its methods are safe for concurrent use; what
@@ -41,7 +56,11 @@ type Client struct {
 	cache   *cache // nil without Config.Dir
 	clock   func() time.Time
 
-	sync   sync.Mutex // held by Sync
+	follow       Follow
+	start, whole uint64
+	progress     func(part string, done, total uint64)
+
+	sync   sync.Mutex // held by Sync, Hold and Tend
 	floor  *sight     // the newest head that was ever verified
 	seen   []*sight   // the newest ones that were, of this session
 	broken error      // a lie that the validators signed; there is no way on
@@ -56,6 +75,7 @@ type Client struct {
 	tree        *merkle.Tree
 	withdrawals []journal.Withdrawal
 	epochs      []directory.Epoch
+	layers      *layers // in place of records, log, tree and withdrawals; nil without
 }
 
 // Open returns a client that stands where its cache does.
@@ -66,7 +86,16 @@ func Open(c Config) (*Client, error) {
 	if err := c.Genesis.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Client{genesis: c.Genesis, source: c.Source, clock: c.Clock}
+	if c.Follow == Layers && c.Dir == "" {
+		return nil, errors.New("light: a client of layers needs Config.Dir")
+	}
+	l := &Client{
+		genesis: c.Genesis, source: c.Source, clock: c.Clock,
+		follow: c.Follow, start: c.Start, whole: c.Whole, progress: c.Progress,
+	}
+	if l.whole == 0 {
+		l.whole = defaultWhole
+	}
 	if l.clock == nil {
 		l.clock = time.Now
 	}
@@ -92,7 +121,7 @@ func (c *Client) reset() (err error) {
 	for _, k := range journal.Kinds() {
 		c.logs[k] = journal.NewAccumulator()
 	}
-	c.records, c.log, c.withdrawals, c.epochs = journal.Replay{}, nil, nil, nil
+	c.records, c.log, c.withdrawals, c.epochs, c.layers = journal.Replay{}, nil, nil, nil, nil
 	c.tree, err = merkle.NewTree(journal.Depth)
 	return err
 }
@@ -162,16 +191,6 @@ func (c *Client) Epoch(number uint64) (e directory.Epoch, replacedAt uint64, ok 
 	return c.epochs[number], replacedAt, true
 }
 
-// Withdrawals returns the withdrawals from a position of their log on.
-func (c *Client) Withdrawals(from uint64) []journal.Withdrawal {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.head == nil || from >= uint64(len(c.withdrawals)) {
-		return nil
-	}
-	return append([]journal.Withdrawal(nil), c.withdrawals[from:]...)
-}
-
 // Epochs returns the entries of the epoch log from a position on.
 func (c *Client) Epochs(from uint64) []directory.Epoch {
 	c.mu.RLock()
@@ -182,7 +201,19 @@ func (c *Client) Epochs(from uint64) []directory.Epoch {
 	return append([]directory.Epoch(nil), c.epochs[from:]...)
 }
 
-// Log returns the entries of the record log from a position on.
+// Withdrawals returns the withdrawals from a position of their log on; none in
+// a client of layers, which does not have them in memory.
+func (c *Client) Withdrawals(from uint64) []journal.Withdrawal {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.head == nil || from >= uint64(len(c.withdrawals)) {
+		return nil
+	}
+	return append([]journal.Withdrawal(nil), c.withdrawals[from:]...)
+}
+
+// Log returns the entries of the record log from a position on; none in a
+// client of layers or verdicts.
 func (c *Client) Log(from uint64) []journal.Record {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -192,6 +223,52 @@ func (c *Client) Log(from uint64) []journal.Record {
 	return append([]journal.Record(nil), c.log[from:]...)
 }
 
+// RecordLog returns the entries [from, to) of the record log, and
+// [ErrNotKept] where they are not here.
+func (c *Client) RecordLog(from, to uint64) (out []journal.Record, err error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	switch {
+	case c.head == nil:
+		return nil, ErrNoHead
+	case c.layers != nil:
+		return readShelf(c.layers.records, from, to, journal.DecodeRecord)
+	}
+	return cut(c.log, from, to)
+}
+
+// WithdrawalLog returns the entries [from, to) of the withdrawal log, and
+// [ErrNotKept] where they are not here.
+func (c *Client) WithdrawalLog(from, to uint64) ([]journal.Withdrawal, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	switch {
+	case c.head == nil:
+		return nil, ErrNoHead
+	case c.layers != nil:
+		return readShelf(c.layers.withdrawals, from, to, journal.DecodeWithdrawal)
+	}
+	return cut(c.withdrawals, from, to)
+}
+
+func cut[T any](all []T, from, to uint64) ([]T, error) {
+	if from > to || to > uint64(len(all)) {
+		return nil, fmt.Errorf("%w: entries %d to %d of %d", ErrNotKept, from, to, len(all))
+	}
+	return append([]T(nil), all[from:to]...), nil
+}
+
+// Begins returns the positions in the logs of records and of withdrawals from
+// which on this client keeps the entries: 0 unless it started from an anchor.
+func (c *Client) Begins() (records, withdrawals uint64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.layers == nil {
+		return 0, 0
+	}
+	return c.layers.records.first, c.layers.withdrawals.first
+}
+
 // A Record is a record of the log.
 type Record struct {
 	Index          uint64
@@ -199,8 +276,8 @@ type Record struct {
 	Live           bool // in the newest epoch's tree: a proof can be made
 }
 
-// Records returns the records from an index on, all of them: a wallet looks
-// for its own here and asks nobody.
+// Records returns the records from an index on, all of them, in a client that
+// takes everything: a wallet looks for its own here and asks nobody.
 func (c *Client) Records(from uint64) []Record {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -217,18 +294,24 @@ func (c *Client) Records(from uint64) []Record {
 }
 
 // Path returns the path of a live leaf under the newest epoch's root, and that
-// epoch.
+// epoch. It asks nobody: a client of layers that has not read the leaf's bucket
+// yet returns a [NotReadError].
 func (c *Client) Path(index uint64) (merkle.Path, directory.Epoch, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.head == nil {
 		return merkle.Path{}, directory.Epoch{}, ErrNoHead
 	}
+	newest := c.epochs[len(c.epochs)-1]
+	if c.layers != nil {
+		p, err := c.layers.path(index)
+		return p, newest, err
+	}
 	if leaf := c.tree.Leaf(index); leaf.IsZero() {
 		return merkle.Path{}, directory.Epoch{}, fmt.Errorf("%w: %d", ErrNoLeaf, index)
 	}
 	p, err := c.tree.Path(index)
-	return p, c.epochs[len(c.epochs)-1], err
+	return p, newest, err
 }
 
 // Submit sends a transaction. A result is the node's word: what it did is

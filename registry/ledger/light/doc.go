@@ -6,8 +6,11 @@
 // of its own, a [Lie], and is kept as [Evidence]. Several nodes are held against
 // each other by a [Failover].
 //
-// A client takes whole logs, from where it stopped, and asks for nothing by
-// content: two clients at the same point make the same calls.
+// A client asks for nothing by content: two clients that follow the same parts
+// and stand at the same point make the same calls. What it follows, [Follow]
+// says. By default that is all logs whole, and the tree that they give; a
+// verifier needs no records; a wallet of a large ledger reads the tree by
+// layers: the roots of all buckets, and the leaves of few of them.
 //
 // # Caveats
 //
@@ -21,5 +24,12 @@
 // is an error decides nothing.
 //
 // Keep Config.Dir: without it a client forgets the newest head that it saw,
-// and could be shown an older one that is still fresh.
+// and could be shown an older one that is still fresh. A client of layers
+// keeps there which buckets it reads. One that lost the folder draws other
+// decoys, and who recognises it sees which buckets are in both sets.
+//
+// A client of layers compares with the log the buckets that it holds. That the
+// other buckets have no leaf without a record, it takes from the signatures of
+// more than two thirds of the validators; clients that follow everything check
+// it for all.
 package light

@@ -151,6 +151,26 @@ func (f *Failover) Trail(ctx context.Context, above uint64) ([][]byte, error) {
 	return f.current().Trail(ctx, above)
 }
 
+// Layer returns roots of buckets.
+func (f *Failover) Layer(ctx context.Context, from uint64, max int) ([]byte, error) {
+	return f.current().Layer(ctx, from, max)
+}
+
+// Changes returns the buckets that an epoch changed.
+func (f *Failover) Changes(ctx context.Context, epoch uint64) ([]byte, error) {
+	return f.current().Changes(ctx, epoch)
+}
+
+// Bucket returns the leaves of a bucket.
+func (f *Failover) Bucket(ctx context.Context, number uint64, root [32]byte) ([]byte, error) {
+	return f.current().Bucket(ctx, number, root)
+}
+
+// Anchor returns an epoch's anchor.
+func (f *Failover) Anchor(ctx context.Context, epoch uint64) ([]byte, error) {
+	return f.current().Anchor(ctx, epoch)
+}
+
 // Submit sends a transaction. It goes to one node: whether a silent one passed
 // it on nobody knows, and the next synchronisation finds another node.
 func (f *Failover) Submit(ctx context.Context, transaction []byte) ([]byte, error) {

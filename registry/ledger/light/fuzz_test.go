@@ -2,12 +2,16 @@ package light
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"testing"
 
 	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/field"
+	"github.com/zkconsent/zkconsent/registry/journal"
 )
 
 // FuzzReadEntries: the file of a log gives as many entries as it is asked for,
@@ -33,6 +37,136 @@ func FuzzReadEntries(f *testing.F) {
 			t.Fatalf("%d entries of %d bytes, want %d", len(out), size, n)
 		}
 	})
+}
+
+// FuzzDecodeBucketSet: a set has one encoding, and a damaged one is none.
+func FuzzDecodeBucketSet(f *testing.F) {
+	f.Add((&bucketSet{}).encode())
+	f.Add((&bucketSet{buckets: []uint64{1, 7, journal.Buckets - 1}, next: 1_790_000_000}).encode())
+	f.Add([]byte("\x17zkconsent/v1/bucket-set"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := decodeBucketSet(b)
+		if err == nil && !bytes.Equal(s.encode(), b) {
+			t.Fatal("two encodings of one set")
+		}
+	})
+}
+
+// FuzzReadLayer: the file of a layer gives the roots that were written.
+func FuzzReadLayer(f *testing.F) {
+	f.Add(make([]byte, 8+64))
+	f.Add([]byte{1, 2, 3})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		epoch, roots, err := readLayer(b)
+		if err != nil {
+			return
+		}
+		again := binary.BigEndian.AppendUint64(nil, epoch)
+		for _, r := range roots {
+			v := r.Bytes()
+			again = append(again, v[:]...)
+		}
+		if !bytes.Equal(again, b) {
+			t.Fatal("two encodings of one layer")
+		}
+	})
+}
+
+// FuzzReadBuckets: the file of buckets gives whole buckets, or stops.
+func FuzzReadBuckets(f *testing.F) {
+	f.Add(make([]byte, bucketRecord), uint64(0))
+	f.Add(make([]byte, bucketRecord+5), uint64(3))
+	f.Fuzz(func(t *testing.T, b []byte, only uint64) {
+		held, err := readBuckets(bytes.NewReader(b), func(n, epoch uint64) (uint64, bool) { return epoch, n == only })
+		if err == nil && len(b)%bucketRecord != 0 {
+			t.Fatal("half a bucket was taken")
+		}
+		for n, h := range held {
+			if n != only || len(h.leaves) != journal.BucketSize {
+				t.Fatalf("bucket %d of %d leaves", n, len(h.leaves))
+			}
+		}
+	})
+}
+
+// FuzzParseBucket: a source's bucket has all its leaves, each in its one
+// encoding.
+func FuzzParseBucket(f *testing.F) {
+	f.Add(make([]byte, journal.BucketSize*field.Size))
+	f.Add([]byte{0xff})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		leaves, err := parseBucket(b)
+		if err == nil && (len(leaves) != journal.BucketSize || len(b) != journal.BucketSize*field.Size) {
+			t.Fatal("a bucket of another size")
+		}
+		run, err := parseElements(b)
+		if err != nil {
+			return
+		}
+		var again []byte
+		for _, e := range run {
+			v := e.Bytes()
+			again = append(again, v[:]...)
+		}
+		if !bytes.Equal(again, b) {
+			t.Fatal("two encodings of one element")
+		}
+	})
+}
+
+// TestDecoysAreDrawnAlike: each other bucket is as likely a decoy as any, a set
+// that takes in all is possible, and nothing in a set says what it is for.
+func TestDecoysAreDrawnAlike(t *testing.T) {
+	const all, own, rounds = 32, 5, 4000
+	var count [all]int
+	for range rounds {
+		s, err := bucketSet{}.want(own, all)
+		if err != nil || len(s.buckets) != 1+Decoys || !s.has(own) {
+			t.Fatalf("%v, %v", s, err)
+		}
+		for _, n := range s.buckets {
+			count[n]++
+		}
+	}
+	mean := float64(rounds*Decoys) / (all - 1)
+	for n, c := range count {
+		// Seven standard deviations: one wrong alarm in 10^11 runs.
+		if n != own && math.Abs(float64(c)-mean) > 7*math.Sqrt(mean) {
+			t.Errorf("bucket %d was drawn %d times, about %.0f are expected", n, c, mean)
+		}
+	}
+	s, err := bucketSet{}.want(1, 3)
+	if err != nil || len(s.buckets) != 3 {
+		t.Errorf("of three buckets %v, %v", s, err)
+	}
+	if again, err := s.want(1, 3); err != nil || len(again.buckets) != 3 {
+		t.Errorf("again %v, %v", again, err)
+	}
+}
+
+// TestScheduleIsDrawnOnce: the time lies within a day, at any moment of it, and
+// stays until it has come.
+func TestScheduleIsDrawnOnce(t *testing.T) {
+	const now = 1_790_000_000
+	var early, late int
+	for range 200 {
+		var s bucketSet
+		if err := s.schedule(now); err != nil || s.next <= now || s.next > now+day {
+			t.Fatalf("%d, %v", s.next, err)
+		}
+		if s.next < now+day/2 {
+			early++
+		} else {
+			late++
+		}
+		was := s.next
+		if err := s.schedule(now + 5); err != nil || s.next != was {
+			t.Fatal("it was drawn again")
+		}
+	}
+	if early < 40 || late < 40 {
+		t.Errorf("%d in the first half of the day, %d in the second", early, late)
+	}
 }
 
 // FuzzDecodeEvidence: a file of evidence is read within its bounds, and what

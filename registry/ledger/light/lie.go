@@ -22,6 +22,10 @@ const (
 	TruncatedLog      Lie = "log shorter than the head says"
 	ForgedEntry       Lie = "log entries that the head does not sign"
 	ForgedRoot        Lie = "tree root that the records do not have"
+	ForgedAnchor      Lie = "anchor that the logs do not continue"
+	ForgedLayer       Lie = "layer of buckets that the epoch's root does not have"
+	ForgedChanges     Lie = "list of changed buckets that the epoch's root does not have"
+	WrongBucket       Lie = "bucket whose leaves do not have its root"
 )
 
 func (l Lie) Error() string { return "light: " + string(l) }

@@ -11,7 +11,9 @@ import (
 // Errors of a [Source], in the process or across the wire.
 var (
 	ErrRange = errors.New("light: the node's log does not have this range")
-	ErrBusy  = errors.New("light: the node holds as many transactions as it can; send again later")
+	// ErrReplaced reports a bucket that has another root by now.
+	ErrReplaced = errors.New("light: the node's bucket has another root now")
+	ErrBusy     = errors.New("light: the node holds as many transactions as it can; send again later")
 	// ErrUnknownOutcome reports a transaction whose fate nobody waited for. It
 	// may be executed until its expiry; sending the same bytes again is safe.
 	ErrUnknownOutcome = errors.New("light: stopped waiting for a transaction that may still be executed")
@@ -32,6 +34,23 @@ type Source interface {
 	// Submit sends a transaction and returns its result message when its
 	// block is committed and on disk.
 	Submit(ctx context.Context, transaction []byte) ([]byte, error)
+	TreeSource
+}
+
+// A TreeSource shows the record tree by layers (docs/spec.md §8). No method
+// takes a leaf or its index.
+type TreeSource interface {
+	// Layer returns the roots of buckets of the newest epoch from a number on,
+	// 32 bytes each: at least one and at most max where there are any.
+	Layer(ctx context.Context, from uint64, max int) ([]byte, error)
+	// Changes returns the buckets that an epoch's close changed, each with its
+	// root from then on, as journal.DecodeChanges reads them.
+	Changes(ctx context.Context, epoch uint64) ([]byte, error)
+	// Bucket returns the leaves of one bucket, 32 bytes each, while its root is
+	// the one named, and ErrReplaced after that.
+	Bucket(ctx context.Context, number uint64, root [32]byte) ([]byte, error)
+	// Anchor returns the anchor message of a closed epoch.
+	Anchor(ctx context.Context, epoch uint64) ([]byte, error)
 }
 
 // A Trailer hands out the light blocks around changes of validators

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"sort"
 	"sync"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry"
 	"github.com/zkconsent/zkconsent/registry/journal"
+	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
@@ -41,7 +44,7 @@ func testGenesis() *directory.Genesis {
 		ChainID: "light-test", Time: uint64(start.Unix()),
 		Directory: directory.Directory{
 			Validators: []directory.Validator{{Key: pub(validatorSeed), Power: 10, Name: "Member"}},
-			Parameters: directory.Parameters{Epoch: 10, MaxHeadAge: 60, Heartbeat: 6, Quota: 1000, PowBits: 8, RevokeDelay: 60, TrustPeriod: 1 << 20},
+			Parameters: directory.Parameters{Epoch: 10, MaxHeadAge: 60, Heartbeat: 6, Quota: 1 << 20, PowBits: 8, RevokeDelay: 60, TrustPeriod: 1 << 20},
 			Authorities: []directory.Authority{{
 				ID: directory.AuthorityID(pub(registrarSeed)), Key: pub(registrarSeed), URI: "https://example.org/r", Name: "R", Roles: directory.Registrar, Active: true,
 			}},
@@ -248,6 +251,33 @@ func (w *world) Log(ctx context.Context, k journal.Kind, from uint64, max int) (
 	w.calls = append(w.calls, call{k, from, max})
 	w.mu.Unlock()
 	return w.state.Log(ctx, k, from, min(max, 7)) // small answers, so that clients ask again
+}
+
+func (w *world) Layer(ctx context.Context, from uint64, max int) ([]byte, error) {
+	_, b, err := w.state.Layer(ctx, from, min(max, 2))
+	return b, asSource(err)
+}
+
+func (w *world) Changes(ctx context.Context, epoch uint64) ([]byte, error) {
+	b, err := w.state.Changes(ctx, epoch)
+	return b, asSource(err)
+}
+
+func (w *world) Bucket(ctx context.Context, number uint64, root [32]byte) ([]byte, error) {
+	b, err := w.state.Bucket(ctx, number, root)
+	return b, asSource(err)
+}
+
+func (w *world) Anchor(ctx context.Context, epoch uint64) ([]byte, error) {
+	b, err := w.state.Anchor(ctx, epoch)
+	return b, asSource(err)
+}
+
+func asSource(err error) error {
+	if errors.Is(err, registry.ErrReplaced) {
+		return fmt.Errorf("%w: %w", light.ErrReplaced, err)
+	}
+	return err
 }
 
 func (w *world) Submit(context.Context, []byte) ([]byte, error) {

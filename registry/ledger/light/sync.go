@@ -3,6 +3,7 @@ package light
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -56,7 +57,13 @@ func (c *Client) synchronise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range journal.Kinds() {
+	if c.layers != nil || c.follow == Layers && u.head.State.Records.Count > c.whole {
+		if err := c.syncLayers(ctx, u); err != nil {
+			return err
+		}
+		return c.Fresh()
+	}
+	for _, k := range c.follow.logs(false) {
 		if err := c.fetchLog(ctx, u, k); err != nil {
 			return err
 		}
@@ -65,7 +72,7 @@ func (c *Client) synchronise(ctx context.Context) error {
 		return err
 	}
 	if c.cache != nil {
-		if err := c.cache.save(u); err != nil {
+		if err := c.cache.save(u, c.follow); err != nil {
 			return fmt.Errorf("light: keeping what was verified: %w", err)
 		}
 	}
@@ -105,37 +112,64 @@ func (c *Client) fetchHead(ctx context.Context) (*update, error) {
 
 // fetchLog takes the entries that are missing and checks count and root.
 func (c *Client) fetchLog(ctx context.Context, u *update, k journal.Kind) error {
-	want, acc := k.Of(&u.head.State), c.logs[k].Clone()
-	if acc.Count() > want.Count {
-		return lie(Fork, "the log of %v lost entries", k).showing(u.head.Encode())
+	acc := u.logs[k]
+	if acc == nil {
+		acc = c.logs[k]
 	}
-	for acc.Count() < want.Count {
-		max := int(min(batch, want.Count-acc.Count()))
-		got, err := c.source.Log(ctx, k, acc.Count(), max)
-		if err != nil {
-			return &silence{"the log of " + k.String(), err}
+	acc, err := c.stream(ctx, u, k, acc, func(e []byte) error {
+		u.entries[k] = append(u.entries[k], e)
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, ForgedEntry) {
+			err = shown(err, u.entries[k]...)
 		}
-		if len(got) == 0 {
-			return lie(TruncatedLog, "the log of %v ends after %d of %d entries", k, acc.Count(), want.Count).showing(u.head.Encode())
-		}
-		if len(got) > max {
-			return lie(Malformed, "%d entries of %v, %d were asked for", len(got), k, max)
-		}
-		for _, e := range got {
-			if len(e) > journal.MaxEntry {
-				return lie(Malformed, "an entry of %v has %d bytes", k, len(e))
-			}
-			if err := acc.Append(e); err != nil {
-				return err
-			}
-		}
-		u.entries[k] = append(u.entries[k], got...)
-	}
-	if got, err := acc.Log(); err != nil || got != want {
-		return lie(ForgedEntry, "the log of %v up to entry %d does not have the root that the head signs", k, want.Count).showing(append([][]byte{u.head.Encode()}, u.entries[k]...)...)
+		return err
 	}
 	u.logs[k] = acc
 	return nil
+}
+
+// stream shows the entries that follow acc, before their root is checked, and
+// returns the accumulator of the whole log. Answers end where pages of the log
+// do, so that all clients ask for the same ones.
+func (c *Client) stream(ctx context.Context, u *update, k journal.Kind, acc *journal.Accumulator, each func(entry []byte) error) (*journal.Accumulator, error) {
+	want := k.Of(&u.head.State)
+	acc = acc.Clone()
+	if acc.Count() > want.Count {
+		return nil, lie(Fork, "the log of %v lost entries", k).showing(u.head.Encode())
+	}
+	for acc.Count() < want.Count {
+		max := int(min(batch-acc.Count()%batch, want.Count-acc.Count()))
+		got, err := c.source.Log(ctx, k, acc.Count(), max)
+		if err != nil {
+			return nil, &silence{"the log of " + k.String(), err}
+		}
+		if len(got) == 0 {
+			return nil, lie(TruncatedLog, "the log of %v ends after %d of %d entries", k, acc.Count(), want.Count).showing(u.head.Encode())
+		}
+		if len(got) > max {
+			return nil, lie(Malformed, "%d entries of %v, %d were asked for", len(got), k, max)
+		}
+		for _, e := range got {
+			if len(e) > journal.MaxEntry {
+				return nil, lie(Malformed, "an entry of %v has %d bytes", k, len(e))
+			}
+			if err := acc.Append(e); err != nil {
+				return nil, err
+			}
+			if err := each(e); err != nil {
+				return nil, err
+			}
+		}
+		if c.progress != nil {
+			c.progress(k.String(), acc.Count(), want.Count)
+		}
+	}
+	if got, err := acc.Log(); err != nil || got != want {
+		return nil, lie(ForgedEntry, "the log of %v up to entry %d does not have the root that the head signs", k, want.Count).showing(u.head.Encode())
+	}
+	return acc, nil
 }
 
 // adopt replays what the validators have signed. What fails here was signed
@@ -147,8 +181,19 @@ func (c *Client) adopt(u *update) error {
 		c.broken, c.head = shown(err, u.head.Encode()), nil
 		return c.broken
 	}
-	c.head, c.floor, c.dir, c.dirBytes, c.logs = u.head, u.sight, u.dir, u.dirBytes, u.logs
+	c.own(u)
 	return nil
+}
+
+// own makes an update the client's own. A log that it does not follow stays
+// empty.
+func (c *Client) own(u *update) {
+	c.head, c.floor, c.dir, c.dirBytes = u.head, u.sight, u.dir, u.dirBytes
+	for k, l := range u.logs {
+		if l != nil {
+			c.logs[k] = l
+		}
+	}
 }
 
 func (c *Client) replay(u *update) error {
@@ -159,17 +204,14 @@ func (c *Client) replay(u *update) error {
 		}
 		c.withdrawals = append(c.withdrawals, w)
 	}
-	for _, b := range u.entries[journal.Epochs] {
-		if err := c.addEpoch(b, u.head); err != nil {
-			return err
-		}
+	epochs, err := addEpochs(c.epochs, u)
+	if err != nil {
+		return err
 	}
-	if len(c.epochs) == 0 {
-		return lie(ForgedRoot, "no epoch at all")
-	}
-	newest := c.epochs[len(c.epochs)-1]
-	if newest.Number != u.head.State.Epoch || newest.Root != u.head.State.Root {
-		return lie(ForgedRoot, "the newest epoch is not the head's")
+	c.epochs = epochs
+	newest := epochs[len(epochs)-1]
+	if c.follow == Verdicts {
+		return nil
 	}
 	position := c.logs[journal.Records].Count()
 	if len(u.entries[journal.Epochs]) > 0 && newest.Records < position {
@@ -202,22 +244,32 @@ func (c *Client) replay(u *update) error {
 	return nil
 }
 
-func (c *Client) addEpoch(b []byte, h *directory.Head) error {
-	e, err := directory.DecodeEpoch(b)
-	if err != nil {
-		return lie(ForgedEntry, "%v", err)
-	}
-	n := uint64(len(c.epochs))
-	if e.Number != n || e.Records > h.State.Records.Count || e.Withdrawals > h.State.Withdrawals.Count {
-		return lie(ForgedEntry, "epoch %d stands where %d belongs, or counts more than there is", e.Number, n)
-	}
-	if n > 0 {
-		if p := c.epochs[n-1]; e.Records < p.Records || e.Withdrawals < p.Withdrawals || e.ClosedAt < p.ClosedAt {
-			return lie(ForgedEntry, "epoch %d runs backwards", n)
+// addEpochs appends the epochs of an update, of which the last is the head's.
+func addEpochs(epochs []directory.Epoch, u *update) ([]directory.Epoch, error) {
+	h := &u.head.State
+	for _, b := range u.entries[journal.Epochs] {
+		e, err := directory.DecodeEpoch(b)
+		if err != nil {
+			return nil, lie(ForgedEntry, "%v", err)
 		}
+		n := uint64(len(epochs))
+		if e.Number != n || e.Records > h.Records.Count || e.Withdrawals > h.Withdrawals.Count {
+			return nil, lie(ForgedEntry, "epoch %d stands where %d belongs, or counts more than there is", e.Number, n)
+		}
+		if n > 0 {
+			if p := epochs[n-1]; e.Records < p.Records || e.Withdrawals < p.Withdrawals || e.ClosedAt < p.ClosedAt {
+				return nil, lie(ForgedEntry, "epoch %d runs backwards", n)
+			}
+		}
+		epochs = append(epochs, e)
 	}
-	c.epochs = append(c.epochs, e)
-	return nil
+	if len(epochs) == 0 {
+		return nil, lie(ForgedRoot, "no epoch at all")
+	}
+	if newest := epochs[len(epochs)-1]; newest.Number != h.Epoch || newest.Root != h.Root {
+		return nil, lie(ForgedRoot, "the newest epoch is not the head's")
+	}
+	return epochs, nil
 }
 
 // takeTree brings the tree to an epoch's close.

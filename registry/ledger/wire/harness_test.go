@@ -141,6 +141,14 @@ func (c *canned) Log(ctx context.Context, _ journal.Kind, _ uint64, max int) ([]
 	return out, nil
 }
 
+func (c *canned) Layer(ctx context.Context, _ uint64, _ int) ([]byte, error) { return c.give(ctx) }
+func (c *canned) Changes(ctx context.Context, _ uint64) ([]byte, error)      { return c.give(ctx) }
+func (c *canned) Anchor(ctx context.Context, _ uint64) ([]byte, error)       { return c.give(ctx) }
+
+func (c *canned) Bucket(ctx context.Context, _ uint64, _ [32]byte) ([]byte, error) {
+	return c.give(ctx)
+}
+
 func (c *canned) Trail(ctx context.Context, _ uint64) ([][]byte, error) {
 	b, err := c.give(ctx)
 	if err != nil || b == nil {
@@ -157,7 +165,14 @@ func calls(ctx context.Context, r *wire.Remote) map[string]error {
 	_, dir := r.Directory(ctx)
 	_, log := r.Log(ctx, journal.Records, 0, 1)
 	_, submit := r.Submit(ctx, []byte("transaction"))
+	_, layer := r.Layer(ctx, 0, 1)
+	_, changes := r.Changes(ctx, 1)
+	_, bucket := r.Bucket(ctx, 1, [32]byte{})
+	_, anchor := r.Anchor(ctx, 1)
 	_, trail := r.Trail(ctx, 0)
 	_, header := r.Header(ctx, 1)
-	return map[string]error{"header": header, "trail": trail, "checkpoint": checkpoint, "directory": dir, "log": log, "submit": submit}
+	return map[string]error{
+		"header": header, "trail": trail, "checkpoint": checkpoint, "directory": dir, "log": log, "submit": submit,
+		"layer": layer, "changes": changes, "bucket": bucket, "anchor": anchor,
+	}
 }

@@ -39,13 +39,14 @@ const maxAnswer = directory.MaxEncodedGenesis + 1<<10
 // Service answers for a node.
 type Service struct {
 	zkconsentv1.UnimplementedRegistryServiceServer
-	source  light.Source
-	genesis []byte
+	source   light.Source
+	genesis  []byte
+	watchers chan struct{} // one place for each feed that is served
 }
 
 // NewService returns the service of a source and its genesis message.
 func NewService(source light.Source, genesis []byte) *Service {
-	return &Service{source: source, genesis: genesis}
+	return &Service{source: source, genesis: genesis, watchers: make(chan struct{}, maxWatchers)}
 }
 
 // GetCheckpoint returns the newest checkpoint.
@@ -54,6 +55,7 @@ func (s *Service) GetCheckpoint(ctx context.Context, _ *zkconsentv1.GetCheckpoin
 	if err != nil {
 		return nil, fault(err)
 	}
+	mutable(ctx, b)
 	return &zkconsentv1.GetCheckpointResponse{Checkpoint: b}, nil
 }
 
@@ -63,11 +65,13 @@ func (s *Service) GetDirectory(ctx context.Context, _ *zkconsentv1.GetDirectoryR
 	if err != nil {
 		return nil, fault(err)
 	}
+	mutable(ctx, b)
 	return &zkconsentv1.GetDirectoryResponse{Directory: b}, nil
 }
 
 // GetGenesis returns the genesis.
-func (s *Service) GetGenesis(context.Context, *zkconsentv1.GetGenesisRequest) (*zkconsentv1.GetGenesisResponse, error) {
+func (s *Service) GetGenesis(ctx context.Context, _ *zkconsentv1.GetGenesisRequest) (*zkconsentv1.GetGenesisResponse, error) {
+	immutable(ctx, s.genesis)
 	return &zkconsentv1.GetGenesisResponse{Genesis: s.genesis}, nil
 }
 
@@ -77,15 +81,17 @@ func (s *Service) GetLog(ctx context.Context, r *zkconsentv1.GetLogRequest) (*zk
 	if !ok {
 		return nil, status.Error(codes.InvalidArgument, "kind: name RECORDS, WITHDRAWALS, EPOCHS, SPENDS or AUDITS")
 	}
-	max := int(min(r.Max, MaxRange))
-	if max == 0 {
-		max = MaxRange
-	}
-	entries, err := s.source.Log(ctx, kind, r.From, max)
+	entries, err := s.source.Log(ctx, kind, r.From, page(r.Max))
 	if err != nil {
 		return nil, fault(err)
 	}
-	return &zkconsentv1.GetLogResponse{Entries: entries}, nil
+	answer := &zkconsentv1.GetLogResponse{Entries: entries}
+	if r.From%MaxRange == 0 && len(entries) == MaxRange { // a whole page
+		immutable(ctx, entries...)
+		return answer, nil
+	}
+	mutable(ctx, entries...)
+	return answer, nil
 }
 
 // GetHeader returns the light block of a height, where the source is a node.
@@ -147,7 +153,9 @@ func fault(err error) error {
 	case errors.Is(err, context.Canceled):
 		return status.Error(codes.Canceled, "the call was cancelled")
 	case errors.Is(err, light.ErrRange):
-		return status.Error(codes.OutOfRange, "the log does not have this range")
+		return status.Error(codes.OutOfRange, "the ledger does not have this range")
+	case errors.Is(err, light.ErrReplaced):
+		return status.Error(codes.Aborted, "the bucket has another root now; read the changes of the epochs since")
 	case errors.Is(err, light.ErrBusy):
 		return status.Error(codes.ResourceExhausted, "the node holds as many transactions as it can; send again later")
 	}
@@ -279,6 +287,8 @@ func failed(err error) error {
 		return fmt.Errorf("wire: %w", context.Canceled)
 	case codes.OutOfRange:
 		return fmt.Errorf("%w: %q", light.ErrRange, s.Message())
+	case codes.Aborted:
+		return fmt.Errorf("%w: %q", light.ErrReplaced, s.Message())
 	}
 	return fmt.Errorf("wire: the node refused: %q", s.Message())
 }
