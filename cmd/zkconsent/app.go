@@ -139,7 +139,7 @@ Exit status: 0 done or accepted, 1 failed, 2 wrong usage, 3 denied, 4 no decisio
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "write results as JSON")
 	f.StringVar(&a.home, "home", envOr("ZKCONSENT_HOME", defaultHome()), "`folder` of this party ($ZKCONSENT_HOME)")
-	f.StringVar(&a.node, "node", os.Getenv("ZKCONSENT_NODE"), "`address` HOST:PORT of a ledger node ($ZKCONSENT_NODE)")
+	f.StringVar(&a.node, "node", os.Getenv("ZKCONSENT_NODE"), "`address` HOST:PORT of a ledger node, or several with commas between ($ZKCONSENT_NODE)")
 	f.StringVar(&a.keys, "keys", os.Getenv("ZKCONSENT_KEYS"), "`folder` of the circuits' keys ($ZKCONSENT_KEYS; default: in the user's cache)")
 	f.StringVar(&a.passphrase, "passphrase-file", os.Getenv("ZKCONSENT_PASSPHRASE_FILE"), "`file` with the wallet's passphrase ($ZKCONSENT_PASSPHRASE_FILE); asked for when absent")
 	a.addVerbs(root)

@@ -53,7 +53,7 @@ func (a *app) genesis() (*genesis, error) {
 // it does not trust.
 type session struct {
 	genesis *genesis
-	remote  *wire.Remote
+	remote  *nodes
 	light   *light.Client
 	bar     *bar // of what takes long to read
 }
@@ -69,27 +69,35 @@ func (a *app) verdicts(ctx context.Context) (*session, error) {
 	return a.follow(ctx, light.Verdicts, 0)
 }
 
+// ledgerDirs are where this party keeps what it verified: of the records, and
+// of what verdicts need.
+func (a *app) ledgerDirs() [2]string {
+	dir := a.path("ledger")
+	return [2]string{dir, filepath.Join(dir, "verdicts")}
+}
+
 // follow opens a light client and brings it up to date. Parties of one folder
 // that follow different parts of the ledger keep them apart.
 func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*session, error) {
-	dir := a.path("ledger")
+	dir := a.ledgerDirs()[0]
 	if follow == light.Verdicts {
-		dir = filepath.Join(dir, "verdicts")
+		dir = a.ledgerDirs()[1]
 	}
 	g, err := a.genesis()
 	if err != nil {
 		return nil, err
 	}
-	if a.node == "" {
-		return nil, errors.New("which node? name its address with --node HOST:PORT or $ZKCONSENT_NODE")
+	trusted, err := a.trusted()
+	if err != nil {
+		return nil, err
 	}
-	remote, err := wire.Dial(a.node)
+	remote, err := dial(a.node)
 	if err != nil {
 		return nil, err
 	}
 	bar := newBar(a.stderr, a.json)
 	client, err := light.Open(light.Config{
-		Genesis: g.Genesis, Source: remote, Dir: dir, Clock: a.now,
+		Genesis: g.Genesis, Source: remote.Source, Dir: dir, Clock: a.now, Trusted: trusted,
 		Follow: follow, Start: start, Whole: a.whole, Progress: bar.reading,
 	})
 	if err != nil {
@@ -101,7 +109,7 @@ func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*s
 		if errors.Is(err, errUnreachable) {
 			return nil, &exit{exitUndecided, fmt.Errorf("the ledger node at %s cannot be reached; does it run, and is this its gRPC address? name another with --node", a.node)}
 		}
-		return nil, err
+		return nil, a.away(err)
 	}
 	return s, nil
 }

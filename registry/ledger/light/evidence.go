@@ -89,6 +89,10 @@ func (c *Client) Lies() ([]Evidence, error) {
 	return c.lies().list()
 }
 
+// LiesIn is [Client.Lies] of a folder that was some client's Config.Dir,
+// without opening a client.
+func LiesIn(dir string) ([]Evidence, error) { return lies{filepath.Join(dir, "lies")}.list() }
+
 func (l lies) keep(now uint64, e *LieError) error {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%q %q", e.Lie, e.Source)

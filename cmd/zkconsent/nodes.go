@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/registry/ledger/light"
+	"github.com/zkconsent/zkconsent/registry/ledger/wire"
+)
+
+// maxNodes bounds the nodes that one command line names.
+const maxNodes = 16
+
+// nodes are the ledger nodes that a party reads, one or several: from one of
+// them it takes what it needs, and it holds the others against it.
+type nodes struct {
+	light.Source
+	remotes []*wire.Remote
+}
+
+// dial prepares the nodes of --node, without asking them anything yet.
+func dial(addresses string) (*nodes, error) {
+	if addresses == "" {
+		return nil, errors.New("which node? name its address with --node HOST:PORT or $ZKCONSENT_NODE")
+	}
+	list := strings.Split(addresses, ",")
+	if len(list) > maxNodes {
+		return nil, misuse("--node: %d nodes, at most %d are read", len(list), maxNodes)
+	}
+	n := &nodes{}
+	var sources []light.Source
+	for _, address := range list {
+		r, err := wire.Dial(strings.TrimSpace(address))
+		if err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+		n.remotes, sources = append(n.remotes, r), append(sources, r)
+	}
+	if len(sources) == 1 {
+		n.Source = sources[0]
+		return n, nil
+	}
+	several, err := light.NewFailover(sources...)
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	n.Source = several
+	return n, nil
+}
+
+// Close ends the connections.
+func (n *nodes) Close() (err error) {
+	for _, r := range n.remotes {
+		err = errors.Join(err, r.Close())
+	}
+	return err
+}
+
+// trustedFile, if it is in a party's folder, is a head that somebody whom the
+// party trusts has verified: from there it goes on when it was away for longer
+// than the ledger's trust period.
+const trustedFile = "trusted-head.zkc"
+
+// trusted reads that head, nil where there is none.
+func (a *app) trusted() ([]byte, error) {
+	b, err := a.readMessage("checkpoint", a.path(trustedFile), directory.MaxEncodedHead)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// away tells a party that was away for too long what to do.
+func (a *app) away(err error) error {
+	if !errors.Is(err, light.ErrTrustExpired) {
+		return err
+	}
+	return fmt.Errorf("%w; they write it with: zkconsent registry head --out %s; put it into %s", err, trustedFile, a.home+string(os.PathSeparator))
+}
