@@ -98,5 +98,5 @@ func (a *app) away(err error) error {
 	if !errors.Is(err, light.ErrTrustExpired) {
 		return err
 	}
-	return fmt.Errorf("%w; they write it with: zkconsent registry head --out %s; put it into %s", err, trustedFile, a.home+string(os.PathSeparator))
+	return &exit{exitUndecided, fmt.Errorf("%w; they write it with: zkconsent registry head --out %s; put it into %s", err, trustedFile, a.home+string(os.PathSeparator))}
 }
