@@ -50,6 +50,9 @@ func (w *Wallet) sync(ctx context.Context, l Ledger) (*Snapshot, error) {
 	if first > old.records && (old.records > 0 || old.next > 0) {
 		return nil, fmt.Errorf("%w: the copy of it begins at entry %d, and this wallet has read up to %d", ErrLedger, first, old.records)
 	}
+	if s.WithdrawalsFrom > old.withdrawals && (old.records > 0 || old.next > 0) {
+		return nil, fmt.Errorf("%w: the copy of it begins at withdrawal %d, and this wallet has read up to %d", ErrLedger, s.WithdrawalsFrom, old.withdrawals)
+	}
 	f := &finder{contents: c, keys: k, commitments: map[ID]fr.Element{}, epoch: consent.Time(s.Epoch.ClosedAt), now: w.moment(), delay: s.Directory.Parameters.RevokeDelay}
 	before := len(c.consents)
 	// A number found near the end of the window moves the window, and what it

@@ -37,8 +37,8 @@ type Config struct {
 
 	Follow Follow // what to read; everything by default
 	// Start is how many entries of the record log a client of layers has no
-	// need of: it begins at the newest epoch that has no more of them, at the
-	// first entry for 0, at the newest epoch for [Newest].
+	// need of: it begins at the first epoch of those with the most of them and
+	// no more, at the first entry for 0, at the newest epoch for [Newest].
 	Start uint64
 	// Whole is the number of records up to which a client of layers takes
 	// everything; 0 means 2^20.

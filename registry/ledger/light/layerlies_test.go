@@ -87,8 +87,8 @@ func forgeAnchor(t testing.TB, which int, e func(*directory.Epoch)) func([]byte)
 // TestAttack_LyingLayers has a node lie about the layers of the tree. Each lie
 // has its name, nothing of it is kept, and an honest node heals it.
 func TestAttack_LyingLayers(t *testing.T) {
-	w := filled(t, 2000)
-	w.block(1, w.tx(transaction.Withdraw, transaction.WithdrawalPayload([]elem{{1}, {2}})))
+	w := newWorld(t)
+	w.block(1, w.commit(0, 2000), w.tx(transaction.Withdraw, transaction.WithdrawalPayload([]elem{{1}, {2}})))
 	w.block(10)
 	w.block(1, w.commit(2000, 1000))
 	w.block(10)

@@ -246,3 +246,22 @@ func TestReading_Shelves(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWithdrawalsWithoutRecordsAreRead: a wallet that lost its copy of the
+// ledger has read all records, and not the withdrawals of the epochs since.
+func TestWithdrawalsWithoutRecordsAreRead(t *testing.T) {
+	w := filled(t, 3000)
+	read := w.head().State
+	w.block(11, w.tx(transaction.Withdraw, transaction.WithdrawalPayload([]elem{field.Of("v", rs(1))})))
+	w.block(11, w.tx(transaction.Withdraw, transaction.WithdrawalPayload([]elem{field.Of("v", rs(2))})))
+	w.block(11)
+	c := layered(t, w, w, t.TempDir(), read.Records.Count)
+	follow(t, c)
+	records, withdrawals := c.Begins()
+	if records > read.Records.Count || withdrawals > read.Withdrawals.Count {
+		t.Errorf("it begins at record %d and withdrawal %d, a wallet has read %d and %d", records, withdrawals, read.Records.Count, read.Withdrawals.Count)
+	}
+	if l, err := c.WithdrawalLog(read.Withdrawals.Count, w.head().State.Withdrawals.Count); err != nil || len(l) != 2 {
+		t.Errorf("%d withdrawals, %v", len(l), err)
+	}
+}

@@ -142,6 +142,11 @@ func (c *Client) chooseAnchor(ctx context.Context, s *stage) error {
 	for at > 0 && s.epochs[at].Records > c.start {
 		at--
 	}
+	// Who has read so many records may have read the withdrawals up to the first
+	// epoch with them, and none of those that came without a record later.
+	for c.start != Newest && at > 0 && s.epochs[at-1].Records == s.epochs[at].Records {
+		at--
+	}
 	e, first := s.epochs[at], [2]uint64{} // of records and withdrawals
 	s.logs[journal.Records], s.logs[journal.Withdrawals] = journal.NewAccumulator(), journal.NewAccumulator()
 	if c.start == 0 || at == 0 {
