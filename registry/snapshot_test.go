@@ -307,11 +307,11 @@ func TestAttack_LyingSnapshot(t *testing.T) {
 func refuseLie(t *testing.T, what string, genesis []byte, m *snapshot.Manifest, chunks [][]byte) {
 	t.Helper()
 	s, err := restoreInto(vfs.NewMem(), genesis, m, func(n int) ([]byte, error) { return chunks[n], nil })
-	defer s.Close()
 	var lie *registry.SnapshotError
-	if !errors.As(err, &lie) {
-		t.Errorf("%s: %v", what, err)
+	if !errors.As(err, &lie) || s == nil {
+		t.Fatalf("%s: %v", what, err)
 	}
+	defer s.Close()
 	if _, err := s.View(); !errors.Is(err, registry.ErrNoGenesis) {
 		t.Errorf("%s: the state answers: %v", what, err)
 	}
