@@ -165,6 +165,10 @@ func (p *stateProvider) State(ctx context.Context, height uint64) (sm.State, err
 	if !bytes.Equal(params.Hash(), current.ConsensusHash) {
 		return sm.State{}, fmt.Errorf("ledger: the header of height %d has other consensus parameters than this program", height+1)
 	}
+	// Nor is the age of evidence in that hash, and the stewards may have changed
+	// it. The first block that this node executes says what it is; evidence in
+	// that block was taken by those who signed it.
+	params.Evidence = anyEvidence()
 	s := sm.State{
 		Version:         cmtstate.Version{Consensus: current.Version, Software: version.TMCoreSemVer},
 		ChainID:         p.doc.ChainID,
