@@ -4,8 +4,9 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/zkconsent/zkconsent/internal/tlv"
 )
 
 const (
@@ -196,7 +197,7 @@ func textFault(s string, max int) string {
 		return "begins or ends with white space"
 	}
 	for i, c := range s {
-		if c != ' ' && !unicode.IsPrint(c) {
+		if !tlv.PrintableRune(c) {
 			return fmt.Sprintf("unprintable character %U at %d", c, i)
 		}
 	}
