@@ -4,8 +4,9 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/zkconsent/zkconsent/internal/tlv"
 )
 
 const (
@@ -28,7 +29,8 @@ func invalid(where, format string, args ...any) error {
 
 // Validate reports the first thing that makes the directory unusable: a
 // parameter out of bounds, a list that is not strictly ascending, a key or URI
-// that two authorities share, or too few active stewards to govern.
+// that two authorities share, too few active stewards to govern, or a message
+// above [MaxEncoded].
 func (d *Directory) Validate() error {
 	if err := d.Parameters.validate(); err != nil {
 		return err
@@ -87,7 +89,16 @@ func (d *Directory) Validate() error {
 			return invalid(where, "circuit ids must ascend and differ")
 		}
 	}
-	return d.validateMembers()
+	if err := d.validateMembers(); err != nil {
+		return err
+	}
+	// Full lists together are longer than a message may be. A directory that
+	// nobody can read again would stop every node at its next start, and every
+	// client at once.
+	if n := len(d.Encode()); n > MaxEncoded {
+		return invalid("directory", "%d bytes, at most %d are allowed", n, MaxEncoded)
+	}
+	return nil
 }
 
 func (p Parameters) validate() error {
@@ -186,7 +197,7 @@ func textFault(s string, max int) string {
 		return "begins or ends with white space"
 	}
 	for i, c := range s {
-		if c != ' ' && !unicode.IsPrint(c) {
+		if !tlv.PrintableRune(c) {
 			return fmt.Sprintf("unprintable character %U at %d", c, i)
 		}
 	}

@@ -94,10 +94,13 @@ func (a *application) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBl
 	}
 	a.retain.evidence = uint64(evidenceAge(out.Parameters).MaxAgeNumBlocks) // the stewards may have changed it
 	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, rhythm: rhythmOf(out.Parameters), txs: r.Txs, results: out.Results}
-	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:], ValidatorUpdates: powerUpdates(out.Validators)}
-	if out.Revised {
-		params := types.ConsensusParams{Evidence: evidenceAge(out.Parameters)}
-		res.ConsensusParamUpdates = &cmtproto.ConsensusParams{Evidence: params.ToProto().Evidence}
+	// With every block and not only with the one that changes it: a node that
+	// restored a snapshot is told no other way, since no header signs it.
+	age := types.ConsensusParams{Evidence: evidenceAge(out.Parameters)}
+	res := &abci.ResponseFinalizeBlock{
+		AppHash:               out.AppHash[:],
+		ValidatorUpdates:      powerUpdates(out.Validators),
+		ConsensusParamUpdates: &cmtproto.ConsensusParams{Evidence: age.ToProto().Evidence},
 	}
 	for _, t := range out.Results {
 		// Code and Data are part of what the next header signs, Log is not.
