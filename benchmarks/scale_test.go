@@ -34,6 +34,7 @@ type growth struct {
 	t       *testing.T
 	dir     string
 	s       *registry.State
+	message []byte // the genesis
 	genesis [32]byte
 	issuer  directory.Authority
 	key     ed25519.PrivateKey
@@ -98,7 +99,7 @@ func newGrowth(t *testing.T, step uint64) *growth {
 			Authorities: []directory.Authority{g.issuer},
 		},
 	}
-	g.genesis, g.time = directory.GenesisHash(doc), doc.Time
+	g.message, g.genesis, g.time = doc.Encode(), directory.GenesisHash(doc), doc.Time
 	var err error
 	if g.disk, err = os.Create(filepath.Join(g.dir, "yardstick")); err != nil {
 		t.Fatal(err)
@@ -106,7 +107,7 @@ func newGrowth(t *testing.T, step uint64) *growth {
 	t.Cleanup(func() { g.disk.Close() })
 	g.open()
 	t.Cleanup(func() { g.s.Close() })
-	if _, err := g.s.InitGenesis(doc.Encode()); err != nil {
+	if _, err := g.s.InitGenesis(g.message); err != nil {
 		t.Fatal(err)
 	}
 	return g
