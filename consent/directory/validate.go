@@ -115,7 +115,9 @@ func (p Parameters) validate() error {
 		{"pow bits", p.PowBits, 1, maxPowBits},
 		{"revoke delay", p.RevokeDelay, 0, maxSeconds},
 		{"stewards", p.Stewards, 0, MaxStewards},
-		{"trust period", p.TrustPeriod, 1, maxSeconds},
+		// A head that is fresh enough to decide by must vouch for the next one, or
+		// every client is lost between two blocks, and none finds back alone.
+		{"trust period", p.TrustPeriod, max(1, p.MaxHeadAge), maxSeconds},
 	} {
 		if b.v < b.least || b.v > b.max {
 			return invalid("parameters."+b.name, "%d is not between %d and %d", b.v, b.least, b.max)
