@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/armor"
+	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry/ledger"
 	"github.com/zkconsent/zkconsent/registry/ledger/member"
 )
@@ -193,15 +194,30 @@ func describeGenesis(g *directory.Genesis) string {
 	n := 0
 	for _, k := range d.Authorities {
 		if k.Active && k.Roles&directory.Steward != 0 {
-			fmt.Fprintf(&b, "%-12s %-32s %x…\n", first(n, "stewards"), k.Name, []byte(k.Key[:8]))
+			fmt.Fprintf(&b, "%-12s %-32s %x…\n", first(n, "stewards"), plain(k.Name), []byte(k.Key[:8]))
 			n++
 		}
 	}
 	fmt.Fprintf(&b, "%-12s decisions need %d of %d\n", "", d.Parameters.Stewards, n)
+	// Whoever stands here may seal records, ask patients or open charts from the
+	// first block on, without any steward's decision.
+	n = 0
+	for _, k := range d.Authorities {
+		if k.Roles != directory.Steward || !k.Active {
+			fmt.Fprintf(&b, "%-12s %-32s %s, active: %s  %x…\n", first(n, "authorities"), plain(k.Name), formatRoles(k.Roles), yesNo(k.Active), []byte(k.Key[:8]))
+			n++
+		}
+	}
 	for i, r := range parameterRows(d.Parameters) {
 		fmt.Fprintf(&b, "%-12s %-32s %s\n", first(i, "parameters"), r.what, r.value)
 	}
 	fmt.Fprintf(&b, "documents    %d schemas, %d value sets, %d trust lists, keys of %d circuits\n", len(d.Schemas), len(d.ValueSets), len(d.TrustLists), len(d.Manifests))
+	for i, l := range d.TrustLists {
+		fmt.Fprintf(&b, "%-12s %-32s %s\n", first(i, "trust lists"), plain(l.Name), field.Hex(l.Digest))
+	}
+	for i, m := range d.Manifests {
+		fmt.Fprintf(&b, "%-12s %-32s %x\n", first(i, "keys"), m.Circuit, m.Digest)
+	}
 	return b.String()
 }
 

@@ -118,7 +118,7 @@ func shares(d *directory.Directory) (total uint64, lines []string) {
 		total += v.Power
 	}
 	for _, v := range d.Voting() {
-		lines = append(lines, fmt.Sprintf("%-32s power %d of %d  %x…", v.Name, v.Power, total, []byte(v.Key[:8])))
+		lines = append(lines, fmt.Sprintf("%-32s power %d of %d  %x…", plain(v.Name), v.Power, total, []byte(v.Key[:8])))
 	}
 	return total, lines
 }

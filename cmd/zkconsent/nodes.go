@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -33,8 +34,13 @@ func dial(addresses string) (*nodes, error) {
 	}
 	n := &nodes{}
 	var sources []light.Source
-	for _, address := range list {
-		r, err := wire.Dial(strings.TrimSpace(address))
+	for i, address := range list {
+		address = strings.TrimSpace(address)
+		// One node under two names would be held against itself.
+		if list[i] = address; address == "" || slices.Contains(list[:i], address) {
+			return nil, errors.Join(misuse("--node %q: the addresses of different nodes, with commas between", addresses), n.Close())
+		}
+		r, err := wire.Dial(address)
 		if err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
@@ -65,13 +71,26 @@ func (n *nodes) Close() (err error) {
 // than the ledger's trust period.
 const trustedFile = "trusted-head.zkc"
 
-// trusted reads that head, nil where there is none.
-func (a *app) trusted() ([]byte, error) {
-	b, err := a.readMessage("checkpoint", a.path(trustedFile), directory.MaxEncodedHead)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// trusted reads that head, or the one that this party has verified for other
+// purposes if it is newer: no node leads it back behind either. It is nil where
+// there is none.
+func (a *app) trusted(other string) ([]byte, error) {
+	named, err := a.readMessage("checkpoint", a.path(trustedFile), directory.MaxEncodedHead)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	return b, err
+	own, err := light.HeadIn(other)
+	if named == nil || own == nil || err != nil {
+		return append(named, own...), err // one of them at most
+	}
+	n, err := directory.DecodeHead(named)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.path(trustedFile), err)
+	}
+	if o, err := directory.DecodeHead(own); err != nil || o.Height >= n.Height {
+		return own, err
+	}
+	return named, nil
 }
 
 // away tells a party that was away for too long what to do.
@@ -79,5 +98,5 @@ func (a *app) away(err error) error {
 	if !errors.Is(err, light.ErrTrustExpired) {
 		return err
 	}
-	return fmt.Errorf("%w; they write it with: zkconsent registry head --out %s; put it into %s", err, trustedFile, a.home+string(os.PathSeparator))
+	return &exit{exitUndecided, fmt.Errorf("%w; they write it with: zkconsent registry head --out %s; put it into %s", err, trustedFile, a.home+string(os.PathSeparator))}
 }

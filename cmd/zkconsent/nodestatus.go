@@ -254,7 +254,7 @@ func (v *nodeView) print(w io.Writer) {
 		votes = fmt.Sprintf("votes with power %d of %d", v.Power, v.Total)
 	}
 	fmt.Fprintf(w, "node        %s\n", state)
-	fmt.Fprintf(w, "ledger      %s (genesis %s…)\n", v.Chain, v.Genesis[:16])
+	fmt.Fprintf(w, "ledger      %s (genesis %s…)\n", v.Chain, v.Genesis[:min(16, len(v.Genesis))])
 	fmt.Fprintf(w, "block       %d, %d s old; epoch %d\n", v.Height, v.Age, v.Epoch)
 	fmt.Fprintf(w, "this node   %s\n", votes)
 	fmt.Fprintf(w, "peers       %d connected, %d in the file of peers\n", len(v.Peers), v.PeersFile)

@@ -5,7 +5,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -65,7 +68,7 @@ func decideAuthority(d *directory.Directory, b []byte) (*decision, error) {
 		return nil, err
 	}
 	rows := func(a directory.Authority) []row {
-		return []row{{"name", a.Name}, {"roles", formatRoles(a.Roles)}, {"active", yesNo(a.Active)}, {"uri", a.URI}, {"key", hex.EncodeToString(a.Key)}}
+		return []row{{"name", plain(a.Name)}, {"called so already", namesakes(d, a)}, {"roles", formatRoles(a.Roles)}, {"active", yesNo(a.Active)}, {"uri", a.URI}, {"key", hex.EncodeToString(a.Key)}}
 	}
 	x := &decision{object: "authority " + field.Hex(a.ID), after: rows(a)}
 	old, known := d.Authority(a.ID)
@@ -96,7 +99,7 @@ func decideManifest(d *directory.Directory, b []byte) (*decision, error) {
 		return nil, err
 	}
 	rows := func(m directory.Manifest) []row { return []row{{"keys", hex.EncodeToString(m.Digest[:])}} }
-	x := &decision{object: "circuit " + m.Circuit, after: rows(m)}
+	x := &decision{object: "circuit " + plain(m.Circuit), after: rows(m)}
 	old, known := findManifest(d, m.Circuit)
 	if known {
 		x.before = rows(old)
@@ -113,7 +116,7 @@ func decideNamed(kind string, list []directory.Named, b []byte) (*decision, erro
 	rows := func(n directory.Named) []row {
 		return []row{{"number", fmt.Sprint(n.Sequence)}, {"digest", field.Hex(n.Digest)}}
 	}
-	x := &decision{object: kind + " " + n.Name, after: rows(n)}
+	x := &decision{object: kind + " " + plain(n.Name), after: rows(n)}
 	if old, known := findNamed(list, n.Name); known {
 		x.before = rows(old)
 		// Documents have numbers of their own, which only rise.
@@ -138,7 +141,7 @@ func decideValidator(d *directory.Directory, b []byte) (*decision, error) {
 		return power
 	}
 	rows := func(v directory.Validator) []row {
-		return []row{{"name", v.Name}, {"power", fmt.Sprintf("%d of %d", v.Power, total(v.Power))}}
+		return []row{{"name", plain(v.Name)}, {"power", fmt.Sprintf("%d of %d", v.Power, total(v.Power))}}
 	}
 	x := &decision{object: "validator " + hex.EncodeToString(v.Key), after: rows(v)}
 	old, known := findValidator(d, v.Key)
@@ -162,29 +165,84 @@ func decideScope(d *directory.Directory, b []byte) (*decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := func(s directory.Scope) []row {
-		var names []string
-		for _, m := range s.Members {
-			names = append(names, nameOf(d, m))
-		}
-		if len(names) == 0 {
-			names = []string{"nobody: closed"}
-		}
-		return []row{{"members", strings.Join(names, ", ")}}
-	}
-	x := &decision{object: "shared scope " + s.Name, after: rows(s)}
 	old, known := d.Scope(directory.ScopeID(s.Name))
+	// Two lists of hundreds one after the other would hide who is in one alone.
+	x := &decision{object: "shared scope " + plain(s.Name), after: []row{
+		{"members", size(s)}, {"joins", membersOf(d, without(s.Members, old.Members))}, {"leaves", membersOf(d, without(old.Members, s.Members))},
+	}}
 	if known {
-		x.before = rows(old)
+		x.before = []row{{"members", size(old)}, {"joins", ""}, {"leaves", ""}}
 	}
 	x.stale = numbered(s.Sequence, old.Sequence, known)
 	return x, nil
 }
 
+func size(s directory.Scope) string {
+	if len(s.Members) == 0 {
+		return "nobody: closed"
+	}
+	return fmt.Sprint(len(s.Members))
+}
+
+// without are the members of one list that are not in another.
+func without(list, other []fr.Element) (out []fr.Element) {
+	for _, m := range list {
+		if !slices.Contains(other, m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// membersOf names authorities by their whole ids: the beginning of an id can be
+// had again by trying keys, and a name by choosing it.
+func membersOf(d *directory.Directory, ids []fr.Element) string {
+	var out []string
+	for _, id := range ids {
+		name := "unknown authority"
+		if a, ok := d.Authority(id); ok {
+			name = plain(a.Name)
+		}
+		out = append(out, name+" "+field.Hex(id))
+	}
+	return strings.Join(out, ", ")
+}
+
+// namesakes are the other authorities that have an authority's name.
+func namesakes(d *directory.Directory, a directory.Authority) string {
+	var same []fr.Element
+	for _, k := range d.Authorities {
+		if k.ID != a.ID && strings.EqualFold(k.Name, a.Name) {
+			same = append(same, k.ID)
+		}
+	}
+	return membersOf(d, same)
+}
+
+// plain shows a name so that it cannot pass for another one, or for a part of
+// what stands around it: with letters of other alphabets spelt out, and in
+// quotes if it has the signs that lists are made of.
+func plain(name string) string {
+	foreign := false
+	for _, r := range name {
+		switch {
+		case r < unicode.MaxASCII && !strings.ContainsRune(`,()[]"\`, r):
+		case r > unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsMark(r)):
+			foreign = true
+		default:
+			return strconv.QuoteToASCII(name)
+		}
+	}
+	if foreign {
+		return name + " [" + strconv.QuoteToASCII(name) + "]"
+	}
+	return name
+}
+
 // nameOf is an authority's name with the beginning of its id.
 func nameOf(d *directory.Directory, id fr.Element) string {
 	if a, ok := d.Authority(id); ok {
-		return fmt.Sprintf("%s (%s…)", a.Name, field.Hex(id)[:8])
+		return fmt.Sprintf("%s (%s…)", plain(a.Name), field.Hex(id)[:8])
 	}
 	return "unknown authority " + field.Hex(id)
 }
@@ -256,6 +314,7 @@ func viewProposal(d *directory.Directory, height uint64, t *transaction.Transact
 	}
 	for i, r := range x.after {
 		switch {
+		case x.before == nil && r.value == "":
 		case x.before == nil:
 			v.Changes = append(v.Changes, changeView{What: r.what, After: r.value})
 		case x.before[i].value != r.value:
@@ -278,7 +337,7 @@ func (v *proposalView) approvals(d *directory.Directory, t *transaction.Transact
 	good := uint64(0)
 	for _, k := range list {
 		a, _ := d.Authority(k.Steward)
-		x := approvalView{Name: a.Name, ID: field.Hex(k.Steward)}
+		x := approvalView{Name: plain(a.Name), ID: field.Hex(k.Steward)}
 		switch {
 		case !a.Active || a.Roles&directory.Steward == 0:
 			x.Trouble = "not an active steward"
@@ -304,15 +363,19 @@ func (v *proposalView) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%s: %s%s\n", v.Kind, v.Object, what)
 	for _, c := range v.Changes {
-		if v.New {
+		switch {
+		case c.Before == "":
 			fmt.Fprintf(w, "    %-30s %s\n", c.What, c.After)
-		} else {
+		case c.After == "":
+			fmt.Fprintf(w, "    %-30s %s → nothing\n", c.What, c.Before)
+		default:
 			fmt.Fprintf(w, "    %-30s %s → %s\n", c.What, c.Before, c.After)
 		}
 	}
 	if len(v.Changes) == 0 {
 		fmt.Fprintln(w, "    nothing changes but its number: older decisions about it become void")
 	}
+	fmt.Fprintf(w, "digest %s\n", v.Digest)
 	for _, a := range v.Approvals {
 		if a.Trouble != "" {
 			fmt.Fprintf(w, "BAD APPROVAL by %s %s…: %s\n", a.Name, a.ID[:16], a.Trouble)

@@ -3,10 +3,15 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/hex"
+	"fmt"
+	"sort"
 	"strings"
 	"testing"
 
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
@@ -103,5 +108,69 @@ func TestAttack_ProposalThatPretends(t *testing.T) {
 	}
 	if _, err := viewProposal(governedBy(), 10, proposed(t, transaction.SetScope, []byte("scope"), 1)); err == nil {
 		t.Error("a payload that is none was shown")
+	}
+}
+
+// TestAttack_ProposalInDisguise: names that look like others, that pass for a
+// part of a list, or long lists do not hide from a steward what changes.
+func TestAttack_ProposalInDisguise(t *testing.T) {
+	d := governedBy()
+	shown := func(kind transaction.Kind, payload []byte) string {
+		t.Helper()
+		v, err := viewProposal(d, 10, proposed(t, kind, payload, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		v.print(&b)
+		if !strings.Contains(b.String(), v.Digest) {
+			t.Errorf("the digest that stewards compare is not in\n%s", b.String())
+		}
+		return b.String()
+	}
+	wants := func(text string, all ...string) {
+		t.Helper()
+		for _, want := range all {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is not in\n%s", want, text)
+			}
+		}
+	}
+	cyrillic := authorityOf(30, "hospital", directory.Issuer)
+	cyrillic.Name = "h\u043espital"
+	wants(shown(transaction.SetAuthority, transaction.AuthorityPayload(cyrillic)), `h\u043espital`)
+	same := authorityOf(31, "Hospital", directory.Issuer)
+	wants(shown(transaction.SetAuthority, transaction.AuthorityPayload(same)), "called so already", field.Hex(authorityOf(9, "", 0).ID))
+	var members []fr.Element
+	for seed := byte(100); seed < 200; seed++ {
+		a := authorityOf(seed, fmt.Sprintf("insurer %d", seed), directory.Verifier)
+		d.Authorities, members = append(d.Authorities, a), append(members, a.ID)
+	}
+	two := authorityOf(32, "two", directory.Verifier)
+	two.Name = "insurer 100 (00000000…), insurer 101"
+	d.Authorities = append(d.Authorities, two)
+	sort.Slice(members, func(i, j int) bool { return members[i].Cmp(&members[j]) < 0 })
+	d.Scopes = []directory.Scope{{Name: "claims", Members: members}}
+	next := directory.Scope{Name: "claims", Sequence: 1, Members: append([]fr.Element{two.ID}, members[1:]...)}
+	sort.Slice(next.Members, func(i, j int) bool { return next.Members[i].Cmp(&next.Members[j]) < 0 })
+	text := shown(transaction.SetScope, next.Encode())
+	gone, _ := d.Authority(members[0])
+	wants(text, `"insurer 100 (00000000\u2026), insurer 101" `+field.Hex(two.ID), gone.Name+" "+field.Hex(gone.ID))
+	if n := strings.Count(text, "insurer"); n != 3 {
+		t.Errorf("%d members are named, one joins with two names in its own and one leaves:\n%s", n, text)
+	}
+}
+
+// TestAttack_GenesisWithAStowaway: whoever makes the genesis puts in an
+// authority, or a list, that nobody agreed to.
+func TestAttack_GenesisWithAStowaway(t *testing.T) {
+	d := *governedBy()
+	d.TrustLists = []directory.Named{{Name: "hospitals", Digest: field.Uint(7)}}
+	d.Manifests = []directory.Manifest{{Circuit: "claim/normal/groth16", Digest: [32]byte{0xab, 31: 0xcd}}}
+	text := describeGenesis(&directory.Genesis{ChainID: "town", Time: 1_800_000_000, Directory: d})
+	for _, want := range []string{"authorities  hospital", "registrar", field.Hex(field.Uint(7)), hex.EncodeToString(d.Manifests[0].Digest[:])} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
 	}
 }

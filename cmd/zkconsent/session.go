@@ -79,15 +79,15 @@ func (a *app) ledgerDirs() [2]string {
 // follow opens a light client and brings it up to date. Parties of one folder
 // that follow different parts of the ledger keep them apart.
 func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*session, error) {
-	dir := a.ledgerDirs()[0]
+	dir, other := a.ledgerDirs()[0], a.ledgerDirs()[1]
 	if follow == light.Verdicts {
-		dir = a.ledgerDirs()[1]
+		dir, other = other, dir
 	}
 	g, err := a.genesis()
 	if err != nil {
 		return nil, err
 	}
-	trusted, err := a.trusted()
+	trusted, err := a.trusted(other)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,8 @@ func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*s
 	s := &session{genesis: g, remote: remote, light: client, bar: bar}
 	if err := s.refresh(ctx); err != nil {
 		s.close()
-		if errors.Is(err, errUnreachable) {
+		var lied *light.LieError
+		if errors.Is(err, errUnreachable) && !errors.As(err, &lied) {
 			return nil, &exit{exitUndecided, fmt.Errorf("the ledger node at %s cannot be reached; does it run, and is this its gRPC address? name another with --node", a.node)}
 		}
 		return nil, a.away(err)

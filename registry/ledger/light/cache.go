@@ -110,6 +110,17 @@ func readEntries(in io.Reader, n uint64) (out [][]byte, size int64, err error) {
 	return out, size, err
 }
 
+// HeadIn returns the checkpoint message of the newest head that was verified
+// under a folder that was some client's Config.Dir, nil where there is none.
+// It is a head to trust for another client of the same user.
+func HeadIn(dir string) ([]byte, error) {
+	b, err := os.ReadFile((&cache{dir}).headFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
 // restore brings the client to where its cache stands. The head must verify;
 // the rest is only a saved download.
 func (c *Client) restore() error {

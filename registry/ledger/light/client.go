@@ -137,13 +137,18 @@ func (c *Client) Head() (directory.Head, error) {
 }
 
 // Fresh reports whether the newest verified head is within the ledger's
-// maxHeadAge of this machine's clock. Without that there is no decision.
+// maxHeadAge, as its own directory has it, of this machine's clock. Without
+// that there is no decision.
 func (c *Client) Fresh() error {
 	h, err := c.Head()
 	if err != nil {
 		return err
 	}
-	now, age := c.clock().Unix(), int64(c.genesis.Directory.Parameters.MaxHeadAge)
+	d, err := c.Directory()
+	if err != nil {
+		return err
+	}
+	now, age := c.clock().Unix(), int64(min(d.Parameters.MaxHeadAge, directory.MaxTime))
 	switch at := int64(h.Time); {
 	case now-at > age:
 		return lie(StaleHead, "%d seconds old, at most %d are allowed: the node stands still or withholds blocks, or this clock is fast", now-at, age).showing(h.SignedHeader)

@@ -43,7 +43,8 @@ func (s *bucketSet) put(bucket uint64) {
 }
 
 // want puts a bucket into a copy of the set, with decoys drawn uniformly among
-// all buckets.
+// all buckets that anybody who started at the same anchor could need: a decoy
+// that the log gives would be known for one.
 func (s bucketSet) want(bucket, all uint64) (bucketSet, error) {
 	s.buckets = slices.Clone(s.buckets)
 	s.put(bucket)

@@ -12,8 +12,8 @@ import (
 // A Failover is several nodes of one ledger in the place of one. What a client
 // takes in one synchronisation comes from one of them: answers of two nodes
 // that stand at different heights would look like lies. When that one lies, it
-// is not asked again in this session; when it is silent or stale, the next one
-// has its turn. After each synchronisation the client holds its head against
+// is not asked again in this session; when it is silent, or stale by the clock
+// or by what another one shows, the next one has its turn. After each synchronisation the client holds its head against
 // the newest headers of the others.
 //
 // Two headers of one height that the same validators signed leave nobody to
@@ -123,11 +123,18 @@ func (f *Failover) exhausted() error {
 	return fmt.Errorf("%w: %w", ErrNobodyLeft, f.last)
 }
 
-// failure is why no source was good.
+// failure is why no source was good: what the last one did, and the lies of
+// those that are not asked any more.
 func (f *Failover) failure() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.last
+	err := f.last
+	for _, e := range f.lied {
+		if e != nil && !errors.Is(err, e) {
+			err = fmt.Errorf("%w; %w", err, e)
+		}
+	}
+	return err
 }
 
 // Name is the name of the node whose turn it is.

@@ -31,7 +31,7 @@ func (c *Client) Hold(indices ...uint64) error {
 			continue
 		}
 		var err error
-		if l.set, err = l.set.want(n, l.crown.buckets()); err != nil {
+		if l.set, err = l.set.want(n, l.span.bare(l.crown.buckets())); err != nil {
 			return fmt.Errorf("light: drawing decoys: %w", err)
 		}
 		if len(l.set.buckets) > maxSet {

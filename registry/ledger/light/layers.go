@@ -52,6 +52,15 @@ func (s *span) covers(bucket uint64) bool {
 	return s.known && bucket*journal.BucketSize >= s.first
 }
 
+// bare is how many of the first buckets the log since the anchor does not have
+// whole, of all that there are.
+func (s *span) bare(all uint64) uint64 {
+	if !s.known {
+		return all
+	}
+	return min(all, (s.first+journal.BucketSize-1)/journal.BucketSize)
+}
+
 // A NotReadError reports a leaf whose bucket has not been read yet. Reading it
 // now would tell the node that its holder needs it now.
 type NotReadError struct {

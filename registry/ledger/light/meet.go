@@ -20,6 +20,11 @@ var ErrTrustExpired = errors.New("light: the newest verified head is older than 
 // times what a trail may keep of them.
 const maxSought = 8 * directory.MaxTrail
 
+// leadTime bounds the time that a source takes for all of them. One that hands
+// out a light block at a time, each as late as a call permits, would hold a
+// client for hours.
+const leadTime = 2 * time.Minute
+
 // setOut checks that what the client trusts still vouches for who signs now.
 func (c *Client) setOut() error {
 	at, period := c.genesis.Time, c.genesis.Directory.Parameters.TrustPeriod
@@ -51,6 +56,7 @@ func (c *Client) trust(message []byte) error {
 			return fmt.Errorf("light: Config.Trusted: %w", err)
 		}
 		c.floor = s
+		c.remember(s)
 	}
 	return nil
 }
@@ -77,20 +83,20 @@ func (c *Client) meet(ctx context.Context, source Source, message []byte) (*sigh
 		case own.Height < f.own().Height:
 			return nil, lie(Backwards, "height %d, %d was verified before: the node was restored from an old backup or withholds blocks", own.Height, f.own().Height).showing(f.head.Encode())
 		case own.Height == f.own().Height && bytes.Equal(own.Header.Hash(), f.own().Header.Hash()):
-			known = f.path[:len(f.path)-1]
+			// Its votes may be others, and too few of those that the trail
+			// needs: the ones that were verified before stay.
+			return f, nil
 		case own.Height == f.own().Height:
 			return nil, lie(ForeignValidators, "height %d: they are not those of the header that was verified before", own.Height)
 		default:
 			known, from = f.path, f.own()
 		}
 	}
-	if from != nil || c.floor == nil {
-		links, err := c.lead(ctx, source, from, own)
-		if err != nil {
-			return nil, err
-		}
-		known = append(known[:len(known):len(known)], links...)
+	links, err := c.lead(ctx, source, from, own)
+	if err != nil {
+		return nil, err
 	}
+	known = append(known[:len(known):len(known)], links...)
 	trail, err := r.shortest(known, own)
 	if err != nil {
 		return nil, err
@@ -112,6 +118,8 @@ func (c *Client) meet(ctx context.Context, source Source, message []byte) (*sigh
 // lead asks the source for light blocks until one of them, or where the walk
 // starts, reaches the header.
 func (c *Client) lead(ctx context.Context, source Source, from, to *link) ([]*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, leadTime)
+	defer cancel()
 	r := roadFrom(c.genesis)
 	var out []*link
 	for !r.reaches(from, to) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
@@ -67,6 +68,26 @@ const (
 	MaxLinks      = 64
 	MaxLinksBytes = 1 << 20
 )
+
+// dripTime bounds the time that all answers take together that have less in
+// them than was asked for. Nodes give whole pages; one that hands out an entry
+// at a time, each as late as a call permits, would hold a client for weeks.
+const dripTime = 2 * time.Minute
+
+var errDrip = errors.New("light: the node hands out a little at a time, and slowly")
+
+// A drip is the time that short answers have taken so far.
+type drip time.Duration
+
+func (d *drip) took(t time.Duration, got, asked int) error {
+	if got < asked {
+		*d += drip(t)
+	}
+	if time.Duration(*d) > dripTime {
+		return errDrip
+	}
+	return nil
+}
 
 // nameOf is how a source is called where it is reported.
 func nameOf(s Source) string {

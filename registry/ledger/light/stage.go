@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/merkle"
@@ -242,12 +243,13 @@ func (c *Client) readRoots(ctx context.Context, s *stage) error {
 // readLayer takes the roots of all buckets.
 func (c *Client) readLayer(ctx context.Context) (*crown, error) {
 	fresh := &crown{}
+	var drip drip
 	for {
 		from := fresh.buckets()
 		if from == journal.Buckets {
 			return fresh, nil
 		}
-		max := layerPage - int(from%layerPage)
+		asked, max := time.Now(), layerPage-int(from%layerPage)
 		b, err := c.source.Layer(ctx, from, max)
 		if err != nil {
 			return nil, &silence{"the roots of buckets", err}
@@ -258,6 +260,9 @@ func (c *Client) readLayer(ctx context.Context) (*crown, error) {
 		}
 		if len(roots) == 0 {
 			return fresh, nil
+		}
+		if err := drip.took(time.Since(asked), len(roots), max); err != nil {
+			return nil, &silence{"the roots of buckets", err}
 		}
 		leaves := make([]merkle.Leaf, len(roots))
 		for i, r := range roots {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry/journal"
@@ -139,7 +140,9 @@ func (c *Client) stream(ctx context.Context, u *update, k journal.Kind, acc *jou
 	if acc.Count() > want.Count {
 		return nil, lie(Fork, "the log of %v lost entries", k).showing(u.head.Encode())
 	}
+	var drip drip
 	for acc.Count() < want.Count {
+		asked := time.Now()
 		max := int(min(batch-acc.Count()%batch, want.Count-acc.Count()))
 		got, err := c.source.Log(ctx, k, acc.Count(), max)
 		if err != nil {
@@ -150,6 +153,9 @@ func (c *Client) stream(ctx context.Context, u *update, k journal.Kind, acc *jou
 		}
 		if len(got) > max {
 			return nil, lie(Malformed, "%d entries of %v, %d were asked for", len(got), k, max)
+		}
+		if err := drip.took(time.Since(asked), len(got), max); err != nil {
+			return nil, &silence{"the log of " + k.String(), err}
 		}
 		for _, e := range got {
 			if len(e) > journal.MaxEntry {

@@ -326,3 +326,36 @@ func TestReading_VerifierTakesNoRecords(t *testing.T) {
 		}
 	}
 }
+
+// TestAttack_DecoysThatTheLogGives: a node knows from which anchor a wallet
+// reads, and so which buckets the wallet has without asking. Those would be
+// no decoys.
+func TestAttack_DecoysThatTheLogGives(t *testing.T) {
+	w := filled(t, 16_000)
+	for range 3 {
+		r := newReader(t, w, t.TempDir(), 9000, []uint64{100})
+		r.live(t)
+		from, _ := r.Begins()
+		if from == 0 || from > 9000 {
+			t.Fatalf("the anchor is at entry %d", from)
+		}
+		now := w.time
+		w.time = w.time.Add(25 * 3600 * 1e9)
+		if err := r.Tend(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.time = now
+		_, calls := r.seen.take()
+		if len(calls) < 8 {
+			t.Errorf("%d buckets were read", len(calls))
+		}
+		for _, n := range numbers(t, calls) {
+			if n*journal.BucketSize >= from {
+				t.Errorf("bucket %d was read, and the log gives everything from leaf %d on", n, from)
+			}
+		}
+		if _, _, err := r.Path(100); err != nil {
+			t.Error(err)
+		}
+	}
+}
