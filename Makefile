@@ -18,7 +18,7 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-idle figures-scale test-fhir fuzz demo testnet clean
+.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,8 +79,11 @@ test-fhir: ## the FHIR compiler's tests and HL7's official examples (fetched onc
 	examples=$$(consent/fhir/fetch-examples.sh) && \
 	ZKCONSENT_FHIR_EXAMPLES=$$examples go test -count=1 -timeout 15m -tags fhirexamples ./consent/fhir/...
 
-figures: ## measure circuits, proving, verifying, commits; prints the tables
-	go test -count=1 -v -timeout 15m -run Figures ./benchmarks
+figures: ## measure circuits, proving, verifying; prints the tables
+	go test -count=1 -v -timeout 15m -run 'TestFigures$$' ./benchmarks
+
+figures-ledger: build ## measure durable commits, one validator and four processes, disk, new members that take ZKCONSENT_LEAVES (100000); prints the tables
+	ZKCONSENT=$(CURDIR)/bin/zkconsent go test -count=1 -v -timeout 90m -run '^TestLedger' ./benchmarks
 
 figures-idle: ## the disk of an idle ledger: an hour, and the month computed from it
 	ZKCONSENT_IDLE=1h go test -count=1 -v -timeout 75m -run TestIdleFigures ./benchmarks

@@ -34,6 +34,13 @@ type series []time.Duration
 
 func (s series) median() time.Duration { return s[len(s)/2] }
 
+func (s series) mean() (sum time.Duration) {
+	for _, d := range s {
+		sum += d
+	}
+	return sum / time.Duration(len(s))
+}
+
 func (s series) String() string {
 	return fmt.Sprintf("%s (%s–%s)", ms(s.median()), ms(s[0]), ms(s[len(s)-1]))
 }

@@ -67,6 +67,11 @@ type shelf[T any] struct {
 	rises    bool // numbers may start anywhere and need only rise
 }
 
+// maxRise leaves room for a date and time written as a number, and none for one
+// decision after which no number is left: its name could never be written
+// again.
+const maxRise = 1 << 48
+
 // put places x into the list: instead of the object of its name, whose
 // sequence number it follows, or between its neighbours. The list is replaced
 // and not written into, because the committed directory shares it.
@@ -77,12 +82,18 @@ func (s shelf[T]) put(list *[]T, x T) *refusal {
 		if n != 0 && !s.rises {
 			return ungoverned("sequence %d, a new object starts at 0", n)
 		}
+		if n > maxRise {
+			return ungoverned("sequence %d, a new object starts at %d at most", n, uint64(maxRise))
+		}
 		*list = slices.Insert(slices.Clone(*list), at, x)
 		return nil
 	}
 	last := s.sequence((*list)[at])
 	if n <= last || n != last+1 && !s.rises {
 		return ungoverned("sequence %d, the next is %d", n, last+1)
+	}
+	if n-last > maxRise {
+		return ungoverned("sequence %d, it rises from %d by %d at most", n, last, uint64(maxRise))
 	}
 	*list = slices.Clone(*list)
 	(*list)[at] = x

@@ -29,10 +29,7 @@ type Applied struct {
 	// each with its power afterwards: 0 for one that was removed.
 	Validators []directory.Validator
 
-	// Parameters are the ledger's after the block, and Revised says that the
-	// stewards changed them in it.
-	Parameters directory.Parameters
-	Revised    bool
+	Parameters directory.Parameters // the ledger's after the block
 }
 
 // Apply executes the next block and stages it: nothing is visible or durable
@@ -103,7 +100,7 @@ func (st *staging) run(b Block) (*Applied, error) {
 	}
 	out.AppHash = st.appHash()
 	out.Validators = changedPower(before, st.dir)
-	out.Parameters, out.Revised = st.dir.Parameters, st.dir.Revision != before.Revision
+	out.Parameters = st.dir.Parameters
 	return out, nil
 }
 

@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"runtime"
-	"slices"
-	"sync"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
-	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
@@ -94,54 +90,14 @@ func (c *checker) authority(id fr.Element) error {
 	return nil
 }
 
-// commitments derives each leaf from its authority, commitment and lock, a run
-// of them at a time on all processors: this hashing is most of a check.
 func (c *checker) commitments() error {
-	type claimed struct {
-		at uint64
-		cm fr.Element
-	}
-	run := make([]claimed, 0, 4096)
-	derive := func() error {
-		wrong := make([]bool, len(run))
-		workers := min(runtime.GOMAXPROCS(0), 1+len(run)/64)
-		var wg sync.WaitGroup
-		for w := range workers {
-			wg.Go(func() {
-				for i := w; i < len(run); i += workers {
-					p := &c.records.Placed[run[i].at]
-					wrong[i] = consent.Leaf(p.Kind, p.Authority, run[i].cm, p.Lock) != p.Leaf
-				}
-			})
-		}
-		wg.Wait()
-		if i := slices.Index(wrong, true); i >= 0 {
-			return damaged("commitment index", "leaf %d is not that of its commitment", run[i].at)
-		}
-		run = run[:0]
-		return nil
-	}
-	if err := c.scan(keyCommitment, c.f.next, func(_ uint64, key, value []byte) error {
-		at, err := position(value, len(c.records.Placed))
-		if err != nil || len(key) != 2*field.Size {
-			return damaged("commitment index", "an entry points to no leaf")
-		}
-		cm, err := field.Parse(key[field.Size:])
-		if a := c.records.Placed[at].Authority.Bytes(); err != nil || !bytes.Equal(key[:field.Size], a[:]) || cm != c.cms[at] {
-			return damaged("commitment index", "leaf %d is not that of its commitment", at)
-		}
-		if run = append(run, claimed{at, cm}); len(run) == cap(run) {
-			return derive()
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	return derive()
+	return c.index(keyCommitment, int(c.f.next), func(at uint64) []byte {
+		return claimOf(keyCommitment, c.records.Placed[at].Authority, c.cms[at]).key()
+	})
 }
 
 func (c *checker) locks() error {
 	return c.index(keyLock, int(c.f.next), func(at uint64) []byte {
-		return elementKey(keyLock, c.records.Placed[at].Authority, c.records.Placed[at].Lock)
+		return claimOf(keyLock, c.records.Placed[at].Authority, c.records.Placed[at].Lock).key()
 	})
 }

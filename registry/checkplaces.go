@@ -2,8 +2,12 @@ package registry
 
 import (
 	"bytes"
+	"runtime"
+	"slices"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
@@ -38,7 +42,8 @@ func (c *checker) nodes() error {
 	})
 }
 
-// leaves holds the leaf index against the record log, entry by entry.
+// leaves holds the leaf index against the record log, entry by entry, and each
+// leaf against its authority, commitment and lock.
 func (c *checker) leaves() error {
 	log, err := c.r.NewIter(&pebble.IterOptions{LowerBound: []byte{keyRecord}, UpperBound: []byte{keyRecord + 1}})
 	if err != nil {
@@ -48,7 +53,13 @@ func (c *checker) leaves() error {
 	log.First()
 	at := uint64(0)
 	step := func() { log.Next(); at++ }
-	return c.scan(keyLeaf, c.f.next, func(n uint64, key, value []byte) error {
+	derived := 0
+	derive := func() error {
+		err := c.derive(derived)
+		derived = len(c.cms)
+		return err
+	}
+	if err := c.scan(keyLeaf, c.f.next, func(n uint64, key, value []byte) error {
 		for log.Valid() && !journal.Commits(log.Value()) {
 			step()
 		}
@@ -62,6 +73,36 @@ func (c *checker) leaves() error {
 		}
 		c.cms = append(c.cms, p.cm)
 		step()
+		if len(c.cms)-derived == derivedAtOnce {
+			return derive()
+		}
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	return derive()
+}
+
+const derivedAtOnce = 4096
+
+// derive hashes the leaves from an index on, as far as commitments were read,
+// on all processors: this is most of a check.
+func (c *checker) derive(from int) error {
+	cms := c.cms[from:]
+	wrong := make([]bool, len(cms))
+	workers := min(runtime.GOMAXPROCS(0), 1+len(cms)/64)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(cms); i += workers {
+				p := &c.records.Placed[from+i]
+				wrong[i] = consent.Leaf(p.Kind, p.Authority, cms[i], p.Lock) != p.Leaf
+			}
+		})
+	}
+	wg.Wait()
+	if i := slices.Index(wrong, true); i >= 0 {
+		return damaged("leaf index", "leaf %d is not that of its commitment", from+i)
+	}
+	return nil
 }

@@ -62,7 +62,7 @@ func (st *staging) commit(kind consent.Kind, a *admitted) ([]transaction.ItemCod
 	codes := make([]transaction.ItemCode, len(a.sealed))
 	claims := make([]claim, 0, 2*len(a.sealed))
 	for _, s := range a.sealed {
-		claims = append(claims, claim{keyLock, a.Signer, s.Lock}, claim{keyCommitment, a.Signer, s.Commitment})
+		claims = append(claims, claimOf(keyLock, a.Signer, s.Lock), claimOf(keyCommitment, a.Signer, s.Commitment))
 	}
 	known, err := st.claims(claims)
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 // An Export is a committed state, held still while blocks go on, to make a
 // snapshot of (docs/spec.md §6.8).
 type Export struct {
-	r *pebble.Snapshot
-	f *frame
+	r    *pebble.Snapshot
+	f    *frame
+	last []byte // key of the newest auxiliary entry that was written
 }
 
 // Export holds the newest committed state. It costs nothing; the caller closes
@@ -52,11 +53,12 @@ func (x *Export) Write(ctx context.Context, to snapshot.Folder, older *snapshot.
 			err = damaged("store", "%v", r)
 		}
 	}()
-	aux, err := x.auxiliary()
-	if err != nil {
+	entries := uint64(0)
+	if err := x.auxiliary(nil, func(_, _ []byte) bool { entries++; return true }); err != nil {
 		return nil, err
 	}
-	m := &snapshot.Manifest{Height: x.f.height, Time: x.f.time, State: x.f.state, Directory: uint64(len(x.f.dirBytes)), Auxiliary: uint64(len(aux))}
+	x.last = nil
+	m := &snapshot.Manifest{Height: x.f.height, Time: x.f.time, State: x.f.state, Directory: uint64(len(x.f.dirBytes)), Auxiliary: entries}
 	known := map[snapshot.Place][sha256.Size]byte{}
 	if older != nil && older.State.Genesis == m.State.Genesis {
 		for i, p := range older.Places() {
@@ -75,7 +77,7 @@ func (x *Export) Write(ctx context.Context, to snapshot.Folder, older *snapshot.
 		}
 		d, ok := known[p]
 		if !ok || !to.Has(d) {
-			content, err := x.content(p, aux)
+			content, err := x.content(p)
 			if err != nil {
 				return nil, err
 			}
@@ -98,30 +100,60 @@ func (x *Export) Write(ctx context.Context, to snapshot.Folder, older *snapshot.
 	return m, nil
 }
 
-// auxiliary reads the entries that no log holds.
-func (x *Export) auxiliary() (out []snapshot.Entry, err error) {
+// auxiliary visits the entries that no log holds whose keys are above one, in
+// the order of their keys, until visit says that it has enough. They are never
+// all in memory: a thousand full blocks of short transactions leave millions.
+func (x *Export) auxiliary(above []byte, visit func(key, value []byte) bool) error {
 	for _, prefix := range auxiliaryKeys {
-		it, err := x.r.NewIter(&pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}})
-		if err != nil {
-			return nil, err
+		lower := []byte{prefix}
+		if bytes.Compare(lower, above) <= 0 {
+			lower = append(bytes.Clone(above), 0)
 		}
-		for it.First(); it.Valid(); it.Next() {
-			out = append(out, snapshot.Entry{Key: bytes.Clone(it.Key()), Value: bytes.Clone(it.Value())})
+		if lower[0] > prefix {
+			continue
+		}
+		it, err := x.r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: []byte{prefix + 1}})
+		if err != nil {
+			return err
+		}
+		more := true
+		for it.First(); more && it.Valid(); it.Next() {
+			more = visit(it.Key(), it.Value())
 		}
 		if err := it.Close(); err != nil {
-			return nil, damaged(stageOf(prefix), "%v", err)
+			return damaged(stageOf(prefix), "%v", err)
+		}
+		if !more {
+			return nil
 		}
 	}
-	return out, nil
+	return nil
 }
 
-func (x *Export) content(p snapshot.Place, aux []snapshot.Entry) ([]byte, error) {
+// page reads the entries that follow those of the page before.
+func (x *Export) page(count int) ([]byte, error) {
+	out := make([]snapshot.Entry, 0, count)
+	err := x.auxiliary(x.last, func(key, value []byte) bool {
+		out = append(out, snapshot.Entry{Key: bytes.Clone(key), Value: bytes.Clone(value)})
+		return len(out) < count
+	})
+	if err == nil && len(out) != count {
+		err = damaged("auxiliary", "%d entries are left where %d belong", len(out), count)
+	}
+	if err != nil {
+		return nil, err
+	}
+	x.last = out[count-1].Key
+	return snapshot.EncodeEntries(out), nil
+}
+
+func (x *Export) content(p snapshot.Place) ([]byte, error) {
 	end := p.First + uint64(p.Count)
 	switch p.Section {
 	case snapshot.Directory:
 		return x.f.dirBytes[p.First:end], nil
 	case snapshot.Auxiliary:
-		return snapshot.EncodeEntries(aux[p.First:end]), nil
+		return x.page(p.Count)
 	case snapshot.Records:
 		rs, err := x.records(p.First, end)
 		return snapshot.EncodeRecords(rs), err

@@ -13,7 +13,7 @@ import (
 )
 
 // format is the version of the store's layout.
-const format = 2
+const format = 3
 
 // logs are the accumulators, by journal.Kind.
 type logs [journal.Audits + 1]*journal.Accumulator

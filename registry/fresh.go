@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/registry/journal"
 )
 
@@ -18,12 +17,6 @@ type fresh struct {
 	first   uint64   // index of the block's first leaf
 	places  []place  // of its leaves
 	claimed map[claim]struct{}
-}
-
-// A claim is a lock or a commitment that an authority has used.
-type claim struct {
-	prefix          byte // keyLock or keyCommitment
-	authority, what fr.Element
 }
 
 func newFresh(f *frame) fresh {
@@ -53,18 +46,18 @@ func (f *fresh) has(c claim) bool {
 // the order of their keys by one iterator: each table is opened once for all of
 // them, and its filter answers for most.
 func (st *staging) claims(cs []claim) ([]bool, error) {
-	keys, order := make([][]byte, len(cs)), make([]int, len(cs))
-	for i, c := range cs {
-		keys[i], order[i] = elementKey(c.prefix, c.authority, c.what), i
+	order := make([]int, len(cs))
+	for i := range order {
+		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(keys[a], keys[b]) })
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(cs[a][:], cs[b][:]) })
 	it, err := st.db.NewIter(nil)
 	if err != nil {
 		return nil, err
 	}
 	known := make([]bool, len(cs))
 	for _, i := range order {
-		known[i] = it.SeekPrefixGE(keys[i])
+		known[i] = it.SeekPrefixGE(cs[i].key())
 	}
 	return known, it.Close()
 }

@@ -20,8 +20,8 @@ const (
 	keySpend      = 's' // position in the spend log
 	keyAudit      = 'a' // position in the audit log
 	keyLeaf       = 'i' // index: position in the record log, revoked, cm
-	keyLock       = 'l' // authority, lock: index
-	keyCommitment = 'c' // authority, cm: index
+	keyLock       = 'l' // fingerprint of authority, lock: index
+	keyCommitment = 'c' // fingerprint of authority, cm: index
 	keySecret     = 'v' // v: position in the withdrawal log
 	keySpent      = 'u' // scope, nullifier: position in the spend log
 	keyAnchored   = 'o' // authority, epoch: position in the audit log

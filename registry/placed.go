@@ -58,8 +58,8 @@ func (st *staging) place(index uint64) (place, error) {
 func indexCommit(set func(key, value []byte) error, r journal.Record, p place) error {
 	return firstError(
 		func() error { return set(numberKey(keyLeaf, r.Index), p.encode()) },
-		func() error { return set(elementKey(keyLock, r.Authority, r.Lock), number(r.Index)) },
-		func() error { return set(elementKey(keyCommitment, r.Authority, p.cm), number(r.Index)) },
+		func() error { return set(claimOf(keyLock, r.Authority, r.Lock).key(), number(r.Index)) },
+		func() error { return set(claimOf(keyCommitment, r.Authority, p.cm).key(), number(r.Index)) },
 	)
 }
 

@@ -60,7 +60,6 @@ func (e envelope) role() directory.Roles {
 // refusals makes, for one kind, a transaction for each code that the kind can
 // be refused with.
 func (e envelope) refusals(c *chain) map[transaction.Code][]*transaction.Transaction {
-	type change = func(*transaction.Transaction)
 	out := map[transaction.Code][]*transaction.Transaction{
 		transaction.Malformed: {
 			e.seal(c, func(x *transaction.Transaction) { x.Payload = append([]byte{0xff}, x.Payload...) }),

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -307,13 +308,48 @@ func TestAttack_LyingSnapshot(t *testing.T) {
 func refuseLie(t *testing.T, what string, genesis []byte, m *snapshot.Manifest, chunks [][]byte) {
 	t.Helper()
 	s, err := restoreInto(vfs.NewMem(), genesis, m, func(n int) ([]byte, error) { return chunks[n], nil })
-	defer s.Close()
 	var lie *registry.SnapshotError
-	if !errors.As(err, &lie) {
-		t.Errorf("%s: %v", what, err)
+	if !errors.As(err, &lie) || s == nil {
+		t.Fatalf("%s: %v", what, err)
 	}
+	defer s.Close()
 	if _, err := s.View(); !errors.Is(err, registry.ErrNoGenesis) {
 		t.Errorf("%s: the state answers: %v", what, err)
+	}
+}
+
+// TestAttack_EntriesThatFillTheDisk puts a long value into the auxiliary
+// section, whose hash tells only at the end of it. Each entry is held to the
+// form of a quota or of an executed transaction before it is written.
+func TestAttack_EntriesThatFillTheDisk(t *testing.T) {
+	folder := snapshot.Folder(t.TempDir())
+	c := storyChain(t, vfs.NewMem())
+	m := c.snapshot(folder, nil)
+	chunks := chunksOf(t, folder, m)
+	places := m.Places()
+	last := len(places) - 1
+	if places[last].Section != snapshot.Auxiliary {
+		t.Fatal("the story leaves no entries")
+	}
+	for what, change := range map[string]func(e *snapshot.Entry){
+		"a long value":           func(e *snapshot.Entry) { e.Value = make([]byte, 1<<16-1) },
+		"a long key":             func(e *snapshot.Entry) { e.Key = append(e.Key, make([]byte, 1<<10)...) },
+		"a key of another table": func(e *snapshot.Entry) { e.Key[0]++ },
+	} {
+		lie, out := forge(t, m, chunks, last, func(content []byte) []byte {
+			entries, err := places[last].Entries(content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&entries[len(entries)-1])
+			return snapshot.EncodeEntries(entries)
+		})
+		s, err := restoreInto(vfs.NewMem(), c.genesisMessage(), lie, func(n int) ([]byte, error) { return out[n], nil })
+		var refused *registry.SnapshotError
+		if !errors.As(err, &refused) || !strings.Contains(refused.Reason, "does not belong") {
+			t.Errorf("%s: %v", what, err)
+		}
+		s.Close()
 	}
 }
 

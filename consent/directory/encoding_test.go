@@ -81,6 +81,7 @@ func TestRefusesInvalidGenesis(t *testing.T) {
 		{"validator with a key of everybody's", func(g *directory.Genesis) { g.Directory.Validators[0].Key = make([]byte, 32) }, "validators[0]"},
 		{"validator without a name", func(g *directory.Genesis) { g.Directory.Validators[0].Name = "" }, "validators[0]"},
 		{"no trust period", func(g *directory.Genesis) { g.Directory.Parameters.TrustPeriod = 0 }, "parameters.trust period"},
+		{"a trust period shorter than heads may be old", func(g *directory.Genesis) { g.Directory.Parameters.TrustPeriod = 599 }, "parameters.trust period"},
 		{"a revision at genesis", func(g *directory.Genesis) { g.Directory.Revision = 1 }, "revision"},
 		{"a distrust at genesis", func(g *directory.Genesis) {
 			g.Directory.Distrusts = []directory.Distrust{{Authority: g.Directory.Authorities[0].ID, To: 1}}

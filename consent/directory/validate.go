@@ -4,8 +4,9 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/zkconsent/zkconsent/internal/tlv"
 )
 
 const (
@@ -28,7 +29,8 @@ func invalid(where, format string, args ...any) error {
 
 // Validate reports the first thing that makes the directory unusable: a
 // parameter out of bounds, a list that is not strictly ascending, a key or URI
-// that two authorities share, or too few active stewards to govern.
+// that two authorities share, too few active stewards to govern, or a message
+// above [MaxEncoded].
 func (d *Directory) Validate() error {
 	if err := d.Parameters.validate(); err != nil {
 		return err
@@ -87,7 +89,16 @@ func (d *Directory) Validate() error {
 			return invalid(where, "circuit ids must ascend and differ")
 		}
 	}
-	return d.validateMembers()
+	if err := d.validateMembers(); err != nil {
+		return err
+	}
+	// Full lists together are longer than a message may be. A directory that
+	// nobody can read again would stop every node at its next start, and every
+	// client at once.
+	if n := len(d.Encode()); n > MaxEncoded {
+		return invalid("directory", "%d bytes, at most %d are allowed", n, MaxEncoded)
+	}
+	return nil
 }
 
 func (p Parameters) validate() error {
@@ -104,7 +115,9 @@ func (p Parameters) validate() error {
 		{"pow bits", p.PowBits, 1, maxPowBits},
 		{"revoke delay", p.RevokeDelay, 0, maxSeconds},
 		{"stewards", p.Stewards, 0, MaxStewards},
-		{"trust period", p.TrustPeriod, 1, maxSeconds},
+		// A head that is fresh enough to decide by must vouch for the next one, or
+		// every client is lost between two blocks, and none finds back alone.
+		{"trust period", p.TrustPeriod, max(1, p.MaxHeadAge), maxSeconds},
 	} {
 		if b.v < b.least || b.v > b.max {
 			return invalid("parameters."+b.name, "%d is not between %d and %d", b.v, b.least, b.max)
@@ -186,7 +199,7 @@ func textFault(s string, max int) string {
 		return "begins or ends with white space"
 	}
 	for i, c := range s {
-		if c != ' ' && !unicode.IsPrint(c) {
+		if !tlv.PrintableRune(c) {
 			return fmt.Sprintf("unprintable character %U at %d", c, i)
 		}
 	}

@@ -2,7 +2,6 @@ package tlv
 
 import (
 	"fmt"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,7 +16,7 @@ func textFault(s string) string {
 		return "not UTF-8"
 	}
 	for i, c := range s {
-		if c != ' ' && !unicode.IsPrint(c) {
+		if !PrintableRune(c) {
 			return fmt.Sprintf("unprintable character %U at %d", c, i)
 		}
 	}

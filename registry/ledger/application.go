@@ -24,18 +24,18 @@ type application struct {
 	corrupt   func([]byte) []byte // of a test: what a lying member serves
 	genesis   []byte
 	board     *board
-	onBlock   func(blockTime time.Time, heartbeat time.Duration) // called after each commit, by the consensus goroutine
-	linked    func(height uint64) error                          // called before a block is shown to readers
+	onBlock   func(blockTime time.Time, r rhythm) // called after each commit, by the consensus goroutine
+	linked    func(height uint64) error           // called before a block is shown to readers
 	retain    retention
 	pending   *pendingBlock // between FinalizeBlock and Commit
 }
 
 type pendingBlock struct {
-	height    uint64
-	time      time.Time
-	heartbeat time.Duration
-	txs       [][]byte
-	results   []transaction.Result
+	height  uint64
+	time    time.Time
+	rhythm  rhythm
+	txs     [][]byte
+	results []transaction.Result
 }
 
 // storeFault is the CheckTx code of a node that cannot read its own state. It
@@ -92,13 +92,15 @@ func (a *application) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBl
 	if err != nil {
 		return nil, a.board.fail(err)
 	}
-	heartbeat := time.Duration(out.Parameters.Heartbeat) * time.Second
 	a.retain.evidence = uint64(evidenceAge(out.Parameters).MaxAgeNumBlocks) // the stewards may have changed it
-	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, heartbeat: heartbeat, txs: r.Txs, results: out.Results}
-	res := &abci.ResponseFinalizeBlock{AppHash: out.AppHash[:], ValidatorUpdates: powerUpdates(out.Validators)}
-	if out.Revised {
-		params := types.ConsensusParams{Evidence: evidenceAge(out.Parameters)}
-		res.ConsensusParamUpdates = &cmtproto.ConsensusParams{Evidence: params.ToProto().Evidence}
+	a.pending = &pendingBlock{height: uint64(r.Height), time: r.Time, rhythm: rhythmOf(out.Parameters), txs: r.Txs, results: out.Results}
+	// With every block and not only with the one that changes it: a node that
+	// restored a snapshot is told no other way, since no header signs it.
+	age := types.ConsensusParams{Evidence: evidenceAge(out.Parameters)}
+	res := &abci.ResponseFinalizeBlock{
+		AppHash:               out.AppHash[:],
+		ValidatorUpdates:      powerUpdates(out.Validators),
+		ConsensusParamUpdates: &cmtproto.ConsensusParams{Evidence: age.ToProto().Evidence},
 	}
 	for _, t := range out.Results {
 		// Code and Data are part of what the next header signs, Log is not.
@@ -129,7 +131,7 @@ func (a *application) Commit(context.Context, *abci.RequestCommit) (*abci.Respon
 	if a.joining != nil {
 		a.joining.block()
 	}
-	a.onBlock(p.time, p.heartbeat)
+	a.onBlock(p.time, p.rhythm)
 	return &abci.ResponseCommit{RetainHeight: int64(a.retain.from(p.height))}, nil
 }
 

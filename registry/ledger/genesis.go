@@ -38,6 +38,11 @@ func evidenceAge(p directory.Parameters) types.EvidenceParams {
 	return e
 }
 
+// anyEvidence is the longest age that parameters can make of it.
+func anyEvidence() types.EvidenceParams {
+	return evidenceAge(directory.Parameters{TrustPeriod: uint64(longestEvidence / time.Second), Heartbeat: 1})
+}
+
 // genesisDoc derives CometBFT's genesis document from ours. It is a function
 // of the genesis alone, so all nodes derive the same; app_state is the genesis
 // message as a JSON string in base64.

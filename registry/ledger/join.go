@@ -100,6 +100,7 @@ func (o *Options) begin(ctx context.Context, home Home, g *directory.Genesis, ke
 	if err != nil {
 		return nil, err
 	}
+	p.interval = o.snapshotInterval()
 	newest, err := p.newest(ctx)
 	if err != nil {
 		return nil, err

@@ -30,13 +30,18 @@ type stateProvider struct {
 	sources []Member
 	retry   time.Duration // between rounds of asking; 0 asks once
 
+	interval uint64 // of snapshots; 0 takes any height
+
 	mu     sync.Mutex
 	blocks map[uint64]*types.LightBlock // verified
+	head   uint64                       // the greatest height that a source has shown
+	looked time.Time                    // when all of them were asked for it
 }
 
 const (
 	headerTimeout = 10 * time.Second
-	keptBlocks    = 64 // of a few snapshots
+	keptBlocks    = 64              // of a few snapshots
+	lookAgain     = 5 * time.Second // for a newer head
 )
 
 func newStateProvider(g *directory.Genesis, kept *trail, sources []Member) (*stateProvider, error) {
@@ -116,9 +121,41 @@ func (p *stateProvider) verify(ctx context.Context, m Member, raw []byte) (*type
 	return b, nil
 }
 
+// errNoSnapshot reports a height after which no member has taken a snapshot.
+var errNoSnapshot = errors.New("ledger: no member takes a snapshot at this height, or the ledger has not come to it")
+
+// reached says whether a source has shown a head of a height. It waits for
+// none: a peer may offer snapshots of heights that never come, one after the
+// other, and whoever waited for each would never join.
+func (p *stateProvider) reached(ctx context.Context, height uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if height <= p.head || time.Since(p.looked) < lookAgain {
+		return height <= p.head
+	}
+	var wait sync.WaitGroup
+	heads := make([]uint64, len(p.sources))
+	for i, m := range p.sources {
+		wait.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, lookAgain)
+			defer cancel()
+			heads[i], _ = p.headOf(ctx, m) // 0 of one that fails
+		})
+	}
+	wait.Wait()
+	for _, h := range heads {
+		p.head = max(p.head, h)
+	}
+	p.looked = time.Now()
+	return height <= p.head
+}
+
 // AppHash returns the hash of the state after the block of a height. The block
 // two above it must be there too: [stateProvider.State] needs it.
 func (p *stateProvider) AppHash(ctx context.Context, height uint64) ([]byte, error) {
+	if p.interval != 0 && height%p.interval != 0 || height > math.MaxInt32 || !p.reached(ctx, height+settledAfter) {
+		return nil, errNoSnapshot
+	}
 	if _, err := p.block(ctx, height+2); err != nil {
 		return nil, err
 	}
@@ -165,6 +202,10 @@ func (p *stateProvider) State(ctx context.Context, height uint64) (sm.State, err
 	if !bytes.Equal(params.Hash(), current.ConsensusHash) {
 		return sm.State{}, fmt.Errorf("ledger: the header of height %d has other consensus parameters than this program", height+1)
 	}
+	// Nor is the age of evidence in that hash, and the stewards may have changed
+	// it. The first block that this node executes says what it is; evidence in
+	// that block was taken by those who signed it.
+	params.Evidence = anyEvidence()
 	s := sm.State{
 		Version:         cmtstate.Version{Consensus: current.Version, Software: version.TMCoreSemVer},
 		ChainID:         p.doc.ChainID,

@@ -86,6 +86,9 @@ func TestBackupRestores(t *testing.T) {
 	}
 
 	// The only validator would sign other blocks in the place of its own.
+	if err := n.Stop(); err != nil {
+		t.Fatal(err)
+	}
 	lost := ledger.Home(t.TempDir())
 	if err := os.CopyFS(string(lost), os.DirFS(string(old))); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"net"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -24,7 +26,9 @@ func testKey(seed byte) ed25519.PrivateKey {
 func public(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519.PublicKey) }
 
 // governedNode runs a ledger of one validator and one steward.
-func governedNode(t *testing.T) *Node {
+func governedNode(t *testing.T) *Node { return governedOn(t, nil) }
+
+func governedOn(t *testing.T, o *Options) *Node {
 	t.Helper()
 	home := Home(t.TempDir())
 	v, err := home.Create()
@@ -43,7 +47,7 @@ func governedNode(t *testing.T) *Node {
 	if err := home.WriteGenesis(g); err != nil {
 		t.Fatal(err)
 	}
-	n, err := Start(context.Background(), home, nil)
+	n, err := Start(context.Background(), home, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,6 +201,51 @@ func TestEvidenceIsTakenAsLongAsHeadsAreBelieved(t *testing.T) {
 	all := n.comet.EvidencePool().State().ConsensusParams
 	if all.Block.MaxBytes != maxBlockBytes || all.Version.App != appVersion {
 		t.Errorf("the other parameters are %+v", all)
+	}
+}
+
+// TestAttack_EvidenceAgeOfAnotherTime lets the stewards change for how long
+// evidence is taken, and a node come by a backup from after that. No header
+// signs the age. A node with the genesis's would refuse, for ever, a block with
+// evidence that all others took: somebody who signed twice could stop every
+// member that ever joined by a snapshot.
+func TestAttack_EvidenceAgeOfAnotherTime(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	n := governedOn(t, &Options{Listen: "tcp://" + l.Addr().String()})
+	p := n.genesis.Directory.Parameters
+	p.TrustPeriod = uint64(300 * time.Hour / time.Second)
+	n.mustSubmit(t, decree(t, n, transaction.SetParameters, p.Encode(1)))
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	backup, home := filepath.Join(t.TempDir(), "backup"), Home(t.TempDir())
+	if err := n.Backup(ctx, backup, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := Restore(ctx, Restoring{From: backup, Home: home, Genesis: n.genesis}); err != nil {
+		t.Fatal(err)
+	}
+	came, err := Start(ctx, home, &Options{Peers: []string{n.Address()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer came.Stop()
+	age := func(n *Node) types.EvidenceParams { return n.comet.EvidencePool().State().ConsensusParams.Evidence }
+	// The first block that it takes is judged before it is executed.
+	if got := age(came); got.MaxAgeDuration < 300*time.Hour || got.MaxAgeNumBlocks < age(n).MaxAgeNumBlocks {
+		t.Errorf("before the first block: %+v, the others' is %+v", got, age(n))
+	}
+	v, err := n.state.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	came.header(t, v.Height+1)
+	came.header(t, v.Height+2)
+	if got, want := age(came), age(n); got != want || want.MaxAgeDuration != 300*time.Hour {
+		t.Errorf("%+v, the others' is %+v", got, want)
 	}
 }
 

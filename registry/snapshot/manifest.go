@@ -30,6 +30,11 @@ const (
 	MaxChunk = 4 << 20
 	// MaxChunks bounds the chunks of a snapshot: more than a full tree has.
 	MaxChunks = 100_000
+	// MaxAuxiliary bounds the entries of the auxiliary section: more than a
+	// thousand full blocks of the shortest transactions leave in the replay set,
+	// twice. The section is the last one and nothing but its end shows that it
+	// is false: whoever is sent one must not be made to fill a disk with it.
+	MaxAuxiliary = 1 << 26
 	// MaxManifest bounds a manifest in bytes.
 	MaxManifest = MaxChunks*sha256.Size + 1<<11
 )
@@ -160,7 +165,7 @@ func Decode(b []byte) (*Manifest, error) {
 	m := &Manifest{Height: d.Uint(2, "height", 1<<62), Time: d.Uint(3, "time", directory.MaxTime)}
 	state := d.Bytes(4, "state", 0, 1<<10)
 	m.Directory = d.Uint(5, "directory", directory.MaxEncoded)
-	m.Auxiliary = d.Uint(6, "auxiliary", MaxChunks*sections[Auxiliary].page)
+	m.Auxiliary = d.Uint(6, "auxiliary", MaxAuxiliary)
 	digests := d.Bytes(7, "chunks", 0, MaxChunks*sha256.Size)
 	if d.Err() == nil {
 		s, err := directory.DecodeState(state)
