@@ -37,13 +37,8 @@ func joinLeaves(t testing.TB) uint64 {
 	return n
 }
 
-// joinRuns of each measurement: fewer where one takes minutes.
-func joinRuns(leaves uint64) int {
-	if leaves > 200_000 {
-		return 3
-	}
-	return 5
-}
+// joinRuns of each measurement: one of a new member takes ten seconds and more.
+const joinRuns = 3
 
 // A host is a member with so many leaves and a snapshot of them, which new
 // members take through meters.
@@ -117,7 +112,7 @@ func TestLedgerJoin(t *testing.T) {
 	ctx := within(t, 4*time.Minute+time.Duration(leaves)*time.Millisecond)
 	small, large := newHost(ctx, t, 4096), newHost(ctx, t, leaves)
 	unit, y := yardstick(t), newFsyncer(t)
-	for range joinRuns(leaves) {
+	for range joinRuns {
 		if err := errors.Join(measure(unit), y.round(4)); err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +152,7 @@ func TestLedgerRestore(t *testing.T) {
 	unit, y := yardstick(t), newFsyncer(t)
 	wrote, restored, checked := &task{}, &task{}, &task{}
 	size := 0
-	for range joinRuns(leaves) {
+	for range joinRuns {
 		folder := snapshot.Folder(t.TempDir())
 		var m *snapshot.Manifest
 		var s *registry.State
@@ -189,7 +184,7 @@ func TestLedgerRestore(t *testing.T) {
 	}
 	ratio := restored.took.median().Seconds() / unit.took.median().Seconds()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s; a registry's snapshot without consensus and network; medians of %d interleaved runs (minimum–maximum), seconds. Yardstick, a multi-exponentiation of 2^14 points of G1 in the same run: %s ms; an fsync of 4 KiB: %s ms.\n\n", cpu(), joinRuns(leaves), unit.took, y.took)
+	fmt.Fprintf(&b, "%s; a registry's snapshot without consensus and network; medians of %d interleaved runs (minimum–maximum), seconds. Yardstick, a multi-exponentiation of 2^14 points of G1 in the same run: %s ms; an fsync of 4 KiB: %s ms.\n\n", cpu(), joinRuns, unit.took, y.took)
 	b.WriteString("| leaves | write | restore, verified | restore / yardstick | full check after it | MB | bytes for each leaf | leaves restored per second | restore extrapolated to 10,000,000 leaves |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	rate := float64(g.leaves) / restored.took.median().Seconds()
 	fmt.Fprintf(&b, "| %d | %s | %s | %.0f | %s | %.1f | %.1f | %.0f | %.0f s |\n", g.leaves, seconds(wrote.took), seconds(restored.took), ratio, seconds(checked.took),
