@@ -73,7 +73,7 @@ func TestAttack_AwayTooLong(t *testing.T) {
 		t.Skip("takes ten seconds")
 	}
 	const period, away, margin = 50 * time.Second, 9 * time.Second, 7 * time.Second
-	w := found(t, "--heartbeat", "1", "--max-head-age", "60", "--trust-period", "50")
+	w := found(t, "--heartbeat", "1", "--max-head-age", "50", "--trust-period", "50")
 	w.must("patient", "registry", "status")
 	time.Sleep(away)
 	// By its own clock it has been away for two seconds longer than it may.
