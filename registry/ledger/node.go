@@ -261,6 +261,10 @@ func (n *Node) Address() string {
 const (
 	// peerQuerySleep is how often a peer is asked for votes that got lost.
 	peerQuerySleep = 250 * time.Millisecond
+	// gossipSleep is how often a node looks for something that a peer has not
+	// seen. Every step of a round waits for it: with CometBFT's 100 ms four
+	// members need three times as long for a block.
+	gossipSleep = 10 * time.Millisecond
 	// peerLinger is how long goroutines for peers go on after Stop: four of
 	// those sleeps in a row at most, and some slack.
 	peerLinger = 4*peerQuerySleep + 500*time.Millisecond
@@ -299,6 +303,7 @@ func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
 	c.Consensus.TimeoutCommit = 0
 	c.Consensus.SkipTimeoutCommit = true
 	c.Consensus.PeerQueryMaj23SleepDuration = peerQuerySleep
+	c.Consensus.PeerGossipSleepDuration = gossipSleep
 	c.Consensus.CreateEmptyBlocks = true
 	if len(g.Directory.Validators) == 1 {
 		// Nobody's votes travel. What these bound is how long a validator
