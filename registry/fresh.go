@@ -44,14 +44,16 @@ func (f *fresh) has(c claim) bool {
 
 // claims reports which claims stood before this block. They are looked up in
 // the order of their keys by one iterator: each table is opened once for all of
-// them, and its filter answers for most.
+// them, and its filter answers for most. Those of the lowest level, which holds
+// nearly all claims, are used on demand alone: without them each look-up reads
+// a block.
 func (st *staging) claims(cs []claim) ([]bool, error) {
 	order := make([]int, len(cs))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(cs[a][:], cs[b][:]) })
-	it, err := st.db.NewIter(nil)
+	it, err := st.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
 		return nil, err
 	}
