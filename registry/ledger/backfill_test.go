@@ -138,6 +138,7 @@ func TestAttack_EvidenceOfBeforeTheSnapshot(t *testing.T) {
 		if _, err := Check(ctx, home, nil); err != nil {
 			t.Errorf("a check of its home: %v", err)
 		}
+		findsRewritten(t, home, second)
 	}
 	t.Run("by a backup", func(t *testing.T) {
 		n, second := listening(t)
