@@ -150,9 +150,40 @@ func TestAttack_EvidenceOfBeforeTheSnapshot(t *testing.T) {
 		defer came.Stop()
 		check(t, n, came, home, second)
 	})
+	t.Run("by a backup, and nobody asked for headers at first", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes twenty seconds")
+		}
+		n, second := listening(t)
+		home := restored(t, ctx, n)
+		came, err := Start(ctx, home, &Options{Peers: []string{n.Address()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer came.Stop()
+		if !follows(t, came, n.height(t)) {
+			t.Fatal("it does not follow")
+		}
+		at := convict(t, n, twice(t, n, 2, second))
+		n.header(t, at+3)
+		if h := came.height(t); h >= at {
+			t.Fatalf("it took block %d, and has no header to judge it by", h)
+		}
+		if err := came.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Start(ctx, home, &Options{Peers: []string{n.Address()}, Join: []Member{n}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Stop()
+		if !follows(t, again, at+3) {
+			t.Errorf("it stands at %d with the headers, too", again.height(t))
+		}
+	})
 	t.Run("by a snapshot", func(t *testing.T) {
 		if testing.Short() {
-			t.Skip("takes ten seconds")
+			t.Skip("takes twenty seconds")
 		}
 		n, second := listening(t)
 		n.header(t, second+9)
