@@ -97,7 +97,7 @@ against each other, which everybody sees and which costs the validator its power
 	f.StringVar(&x.rest, "rest", "127.0.0.1:7301", "address for REST; empty serves none")
 	f.StringVar(&p2p, "p2p", "", "`HOST:PORT` for other nodes, such as 0.0.0.0:26656; default: none reaches this one")
 	f.StringArrayVar(&peers, "peer", nil, "another node, as `ID@HOST:PORT`; may be repeated")
-	f.StringArrayVar(&join, "join", nil, "`address` of another member's gRPC: a new node takes a snapshot instead of every block, and reads from there what verifies it; may be repeated")
+	f.StringArrayVar(&join, "join", nil, "`address` of another member's gRPC: a new node takes a snapshot instead of every block, and a restored one takes the headers of before its backup; both read from there, and verify, what they need; may be repeated")
 	f.Uint64Var(&x.options.SnapshotInterval, "snapshot-interval", 0, "blocks from one snapshot to the next, the same for all members; 0 means 1,000")
 	f.Uint64Var(&x.options.RetainBlocks, "retain-blocks", 0, "keep this many of the newest blocks, and those of which a validator may still be convicted; 0 keeps all")
 	f.StringVar(&ready, "ready-file", "", "write the gRPC address here when the node is ready")

@@ -171,7 +171,9 @@ func (a *app) nodeRestoreVerb() *cobra.Command {
 		Long: `Build a new node's state from a backup and verify all of it from the genesis that you
 name or that lies in this folder: take it from the other members, not from the
 backup. The node has keys of its own, made now if there are none, and takes the
-blocks since the backup from its peers.
+blocks since the backup from its peers. Start it with --join, another member's
+gRPC address, once: it reads from there the headers of before the backup. Without
+them it stands still at a block that convicts a validator of then.
 
 A validator whose disk is lost does not come back with its old key: the record of
 what it has signed is lost too. The stewards remove that key and add the new one:
@@ -217,7 +219,7 @@ zkconsent node card, zkconsent steward propose validator.`,
 			took := time.Since(start)
 			v := map[string]any{"node": string(home), "seconds": took.Seconds(), "peers": len(peers)}
 			return a.emit(v, func(w io.Writer) {
-				fmt.Fprintf(w, "restored and verified in %s, with %d peer(s); start the node with: zkconsent node start --p2p HOST:PORT\n", took.Round(time.Millisecond), len(peers))
+				fmt.Fprintf(w, "restored and verified in %s, with %d peer(s); start the node with: zkconsent node start --p2p HOST:PORT --join ADDRESS\n", took.Round(time.Millisecond), len(peers))
 			})
 		},
 	}

@@ -70,7 +70,7 @@ func (c *homeCheck) chain() (err error) {
 		if c.view != nil && c.report.Height > 0 && c.state.LastBlockHeight == int64(c.report.Height) {
 			// Restored from a backup and not started since: the next block is to come.
 			if d := c.view.State.Digest(); bytes.Equal(d[:], c.state.AppHash) {
-				return nil
+				return c.window(seam{height: c.state.LastBlockHeight, id: c.state.LastBlockID})
 			}
 		}
 		if c.report.Height > 0 || c.state.LastBlockHeight > 0 {
@@ -96,11 +96,49 @@ func (c *homeCheck) chain() (err error) {
 		before = b
 	}
 	c.progress("blocks", uint64(top-base+1), uint64(top-base+1))
+	if err := c.window(below(&c.blocks.LoadBlockMeta(base).Header)); err != nil {
+		return err
+	}
 	return c.end(before)
 }
 
+// window checks the headers below the blocks, by which evidence is judged, down
+// to the first that is missing: with their votes and validators, each by the
+// one above it. A node keeps those of blocks that it has pruned, and brings
+// those of before a snapshot.
+func (c *homeCheck) window(at seam) error {
+	for n := uint64(0); at.height >= 1; n++ {
+		if n%64 == 0 {
+			if err := c.ctx.Err(); err != nil {
+				return err
+			}
+			c.progress("headers below the blocks", n, 0)
+		}
+		where := fmt.Sprintf("header %d", at.height)
+		meta := c.blocks.LoadBlockMeta(at.height)
+		if meta == nil {
+			return nil
+		}
+		votes := c.blocks.LoadBlockCommit(at.height)
+		vals, err := c.validators(at.height)
+		if votes == nil || err != nil {
+			return damaged(where, "its votes or its validators are missing: %v", err)
+		}
+		if !meta.BlockID.Equals(at.id) {
+			return damaged(where, "it is not the one that the next names")
+		}
+		lb := &types.LightBlock{SignedHeader: &types.SignedHeader{Header: &meta.Header, Commit: votes}, ValidatorSet: vals}
+		if err := at.holds(c.genesis.ChainID, lb); err != nil {
+			return damaged(where, "%v", err)
+		}
+		at = below(&meta.Header)
+	}
+	return nil
+}
+
 // noBlocks holds a block store that says that it is empty to being so. A home
-// that was restored has the votes for the block of its backup, and no block.
+// that was restored has the votes for the block of its backup, perhaps headers
+// of before, and no block.
 func (c *homeCheck) noBlocks() error {
 	it, err := c.blockDB.Iterator(nil, nil)
 	if err != nil {
@@ -108,7 +146,7 @@ func (c *homeCheck) noBlocks() error {
 	}
 	defer it.Close()
 	for ; it.Valid(); it.Next() {
-		if !bytes.HasPrefix(it.Key(), []byte("SC:")) {
+		if kind, _, _ := strings.Cut(string(it.Key()), ":"); kind != "SC" && kind != "H" && kind != "C" {
 			return damaged("data/blockstore.db", "it says that it is empty, and holds blocks")
 		}
 	}

@@ -23,6 +23,9 @@ func (n *Node) View() (registry.View, error) { return n.state.View() }
 // AppHash is what the block of a height was built on, nil where the node does
 // not have the block.
 func (n *Node) AppHash(height uint64) []byte {
+	if height < uint64(n.comet.BlockStore().Base()) {
+		return nil // of which it has the header at most
+	}
 	if m := n.comet.BlockStore().LoadBlockMeta(int64(height)); m != nil {
 		return m.Header.AppHash
 	}

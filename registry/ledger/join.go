@@ -29,7 +29,7 @@ type Member interface {
 }
 
 const (
-	joinPatience  = 2 * time.Minute // without a chunk taken
+	joinPatience  = 2 * time.Minute // without a chunk or a header taken
 	discoveryTime = 5 * time.Second // CometBFT takes nothing shorter
 )
 
@@ -43,12 +43,16 @@ type joining struct {
 	state    *registry.State
 	provider *stateProvider
 	board    *board
+	stores   *stores
+	life     context.Context // ends with the start that joins
+	end      context.CancelFunc
 
 	mu      sync.Mutex
 	restore *registry.Restore
 	height  uint64          // of the snapshot
 	senders map[string]bool // of its chunks
-	moved   time.Time       // when a chunk was last taken
+	moved   time.Time       // when a chunk or a header was last taken
+	lacks   error           // what it gives up with
 	over    bool            // the home is that of a member
 	done    chan struct{}   // closed when it is
 }
@@ -111,7 +115,9 @@ func (o *Options) begin(ctx context.Context, home Home, g *directory.Genesis, ke
 	if err := os.WriteFile(home.joiningFile(), nil, 0o600); err != nil {
 		return nil, err
 	}
-	return &joining{home: home, genesis: g.Encode(), provider: p, moved: time.Now(), done: make(chan struct{})}, syncFolder(string(home))
+	j := &joining{home: home, genesis: g.Encode(), provider: p, moved: time.Now(), lacks: ErrNotJoined, done: make(chan struct{})}
+	j.life, j.end = context.WithCancel(ctx)
+	return j, syncFolder(string(home))
 }
 
 func removeIfThere(name string) error {
@@ -171,8 +177,10 @@ func (j *joining) configure(c *config.StateSyncConfig) {
 }
 
 // await waits until the node has restored a snapshot and committed a block on
-// top of it. It gives up when no chunk has been taken for joinPatience.
+// top of it. It gives up when no chunk or header has been taken for
+// joinPatience.
 func (j *joining) await(ctx context.Context) error {
+	defer j.end()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -186,10 +194,10 @@ func (j *joining) await(ctx context.Context) error {
 		case <-tick.C:
 		}
 		j.mu.Lock()
-		idle := time.Since(j.moved)
+		idle, lacks := time.Since(j.moved), j.lacks
 		j.mu.Unlock()
 		if idle > joinPatience {
-			return ErrNotJoined
+			return lacks
 		}
 	}
 }
@@ -249,7 +257,7 @@ func (a *application) OfferSnapshot(ctx context.Context, r *abci.RequestOfferSna
 		}
 		return nil, a.board.fail(err)
 	}
-	j.height, j.senders, j.moved = m.Height, map[string]bool{}, time.Now()
+	j.height, j.senders, j.moved, j.lacks = m.Height, map[string]bool{}, time.Now(), ErrNotJoined
 	return answer(abci.ResponseOfferSnapshot_ACCEPT)
 }
 
@@ -265,21 +273,33 @@ func (j *joining) abort() error {
 
 // ApplySnapshotChunk takes the next chunk. One that is not the manifest's is
 // asked of somebody else; a snapshot that turns out to be a lie is dropped
-// with all who sent of it.
+// with all who sent of it. After the last chunk come the headers below the
+// snapshot: consensus goes on when this returns.
 func (a *application) ApplySnapshotChunk(ctx context.Context, r *abci.RequestApplySnapshotChunk) (*abci.ResponseApplySnapshotChunk, error) {
 	j := a.joining
 	if j == nil {
 		return &abci.ResponseApplySnapshotChunk{Result: abci.ResponseApplySnapshotChunk_ABORT}, nil
 	}
+	restored, res, err := a.applyChunk(ctx, j, r)
+	if err == nil && restored {
+		if err := j.fill(ctx, j.stores, a.snapshots.log); err != nil {
+			return nil, a.board.fail(err)
+		}
+	}
+	return res, err
+}
+
+// applyChunk takes a chunk, and says whether the state is restored with it.
+func (a *application) applyChunk(ctx context.Context, j *joining, r *abci.RequestApplySnapshotChunk) (restored bool, _ *abci.ResponseApplySnapshotChunk, _ error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.restore == nil {
-		return &abci.ResponseApplySnapshotChunk{Result: abci.ResponseApplySnapshotChunk_ABORT}, nil
+		return false, &abci.ResponseApplySnapshotChunk{Result: abci.ResponseApplySnapshotChunk_ABORT}, nil
 	}
 	err := j.restore.Apply(ctx, int(r.Index), r.Chunk)
 	var wrong *snapshot.ChunkError
 	if errors.As(err, &wrong) {
-		return &abci.ResponseApplySnapshotChunk{
+		return false, &abci.ResponseApplySnapshotChunk{
 			Result:        abci.ResponseApplySnapshotChunk_RETRY,
 			RefetchChunks: []uint32{r.Index},
 			RejectSenders: []string{r.Sender},
@@ -290,7 +310,7 @@ func (a *application) ApplySnapshotChunk(ctx context.Context, r *abci.RequestApp
 		err = j.restore.Finish(ctx)
 		if err == nil {
 			j.restore = nil
-			err = a.publish()
+			restored, err = true, a.publish()
 		}
 	}
 	var lie *registry.SnapshotError
@@ -298,16 +318,16 @@ func (a *application) ApplySnapshotChunk(ctx context.Context, r *abci.RequestApp
 	case errors.As(err, &lie):
 		a.snapshots.complain(j.height, err)
 		if err := j.abort(); err != nil {
-			return nil, a.board.fail(err)
+			return false, nil, a.board.fail(err)
 		}
 		no := &abci.ResponseApplySnapshotChunk{Result: abci.ResponseApplySnapshotChunk_REJECT_SNAPSHOT}
 		for s := range j.senders {
 			no.RejectSenders = append(no.RejectSenders, s)
 		}
-		return no, nil
+		return false, no, nil
 	case err != nil:
-		return nil, a.board.fail(err)
+		return false, nil, a.board.fail(err)
 	}
 	j.moved = time.Now()
-	return &abci.ResponseApplySnapshotChunk{Result: abci.ResponseApplySnapshotChunk_ACCEPT}, nil
+	return restored, &abci.ResponseApplySnapshotChunk{Result: abci.ResponseApplySnapshotChunk_ACCEPT}, nil
 }

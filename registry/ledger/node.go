@@ -38,7 +38,9 @@ type Options struct {
 
 	// Join makes a node with an empty home take a snapshot from its Peers
 	// instead of every block since the genesis, and read light blocks from
-	// these members to verify it. It has no effect on a home with a state.
+	// these members to verify it. It brings a home that was restored from a
+	// backup the headers of before, to judge evidence by, and has no effect on
+	// any other home with a state.
 	Join []Member
 }
 
@@ -128,7 +130,8 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	c := configOf(home, g, o)
 	var extra []node.Option
 	if join != nil {
-		join.state, join.board = state, n.board
+		defer join.end()
+		join.state, join.board, join.stores = state, n.board, n.stores
 		join.configure(c.StateSync)
 		extra = append(extra, node.StateProvider(join.provider))
 	}
@@ -144,6 +147,11 @@ func Start(ctx context.Context, home Home, o *Options) (_ *Node, err error) {
 	n.chain = &chain{n.comet.BlockStore(), sm.NewStore(n.stores.db("state"), sm.StoreOptions{})}
 	if err := n.chain.mend(n.trail); err != nil {
 		return nil, err
+	}
+	if join == nil && len(o.Join) > 0 {
+		if err := n.fill(ctx, home, o); err != nil {
+			return nil, err
+		}
 	}
 	n.settle()
 	pace.reset() // blocks that were replayed say nothing about the next

@@ -28,7 +28,9 @@ type Restoring struct {
 // genesis, by the signatures in the backup: one that was forged or has rotted
 // is refused, and leaves a home without a state. The node then starts like any
 // other, and takes the blocks since the backup from its peers. What was
-// committed after the backup and that no peer has is lost.
+// committed after the backup and that no peer has is lost. A start with
+// [Options.Join] brings it the headers of before as well; without them it stands
+// still at a block that convicts a validator of then.
 //
 // A validator whose record of what it has signed is lost with its disk must not
 // come back with its old key: the stewards remove that key and add a new one.
@@ -72,7 +74,10 @@ func Restore(ctx context.Context, r Restoring) (err error) {
 	if err := bootstrap(r.Home, r.Genesis, state, commit); err != nil {
 		return err
 	}
-	return errors.Join(os.Remove(r.Home.joiningFile()), syncFolder(string(r.Home)))
+	if err := os.WriteFile(r.Home.unfilledFile(), nil, 0o600); err != nil {
+		return err
+	}
+	return errors.Join(syncFolder(r.Home.join("data")), os.Remove(r.Home.joiningFile()), syncFolder(string(r.Home)))
 }
 
 // read decodes what the backup says of itself.
