@@ -316,10 +316,12 @@ func configOf(home Home, g *directory.Genesis, o *Options) *config.Config {
 	if len(g.Directory.Validators) == 1 {
 		// Nobody's votes travel. What these bound is how long a validator
 		// that was killed between its proposal and its vote, and will not
-		// sign another proposal, waits for the next round.
-		c.Consensus.TimeoutPropose, c.Consensus.TimeoutProposeDelta = 100*time.Millisecond, 100*time.Millisecond
-		c.Consensus.TimeoutPrevote, c.Consensus.TimeoutPrevoteDelta = 50*time.Millisecond, 50*time.Millisecond
-		c.Consensus.TimeoutPrecommit, c.Consensus.TimeoutPrecommitDelta = 50*time.Millisecond, 50*time.Millisecond
+		// sign another proposal, waits for the next round. It may have been
+		// killed so at one height many times over, and then has as many rounds
+		// to wait out: they must not grow longer.
+		c.Consensus.TimeoutPropose, c.Consensus.TimeoutProposeDelta = 100*time.Millisecond, time.Millisecond
+		c.Consensus.TimeoutPrevote, c.Consensus.TimeoutPrevoteDelta = 50*time.Millisecond, time.Millisecond
+		c.Consensus.TimeoutPrecommit, c.Consensus.TimeoutPrecommitDelta = 50*time.Millisecond, time.Millisecond
 	}
 	return c
 }
