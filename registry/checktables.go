@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -19,9 +18,6 @@ func checkTables(ctx context.Context, fsys vfs.FS, dir string, progress Progress
 	if err != nil {
 		return err
 	}
-	o := storeOptions()
-	o.FS = fsys
-	o.EnsureDefaults()
 	for i, name := range names {
 		if filepath.Ext(name) != ".sst" {
 			continue
@@ -30,7 +26,7 @@ func checkTables(ctx context.Context, fsys vfs.FS, dir string, progress Progress
 			return err
 		}
 		progress("tables", uint64(i), uint64(len(names)))
-		switch err := checkTable(ctx, fsys, fsys.PathJoin(dir, name), o); {
+		switch err := checkTable(ctx, fsys, fsys.PathJoin(dir, name)); {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return damaged("table "+name, "%v", err)
@@ -40,7 +36,7 @@ func checkTables(ctx context.Context, fsys vfs.FS, dir string, progress Progress
 	return nil
 }
 
-func checkTable(ctx context.Context, fsys vfs.FS, path string, o *pebble.Options) (err error) {
+func checkTable(ctx context.Context, fsys vfs.FS, path string) error {
 	f, err := fsys.Open(path)
 	if err != nil {
 		return err
@@ -49,7 +45,7 @@ func checkTable(ctx context.Context, fsys vfs.FS, path string, o *pebble.Options
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	r, err := sstable.NewReader(ctx, readable, o.MakeReaderOptions())
+	r, err := sstable.NewReader(ctx, readable, sstable.ReaderOptions{})
 	if err != nil {
 		return err // which has closed the file
 	}
