@@ -44,7 +44,7 @@ func (s *State) Check(ctx context.Context, progress Progress) (height uint64, er
 	}
 	c := &checker{ctx: ctx, r: snap, f: f, progress: progress, live: map[fr.Element]uint64{}, used: map[fr.Element]uint64{}}
 	return f.height, firstError(c.governed, c.replay, c.distrusted, c.withdrawals, c.spends, c.audits, c.leaves, c.commitments, c.locks, c.nodes,
-		c.auxiliary, c.nothingElse, func() error { return checkTables(ctx, s.options.FS, s.dir, progress) }, s.trouble.err)
+		c.auxiliary, c.nothingElse, func() error { return checkTables(ctx, s.db, s.options.FS, s.dir, progress) }, s.trouble.err)
 }
 
 type checker struct {

@@ -3,25 +3,30 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
-	"path/filepath"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // checkTables verifies the checksum of every block of every table. Reading all
 // keys does not reach the filters, and a damaged filter says of a claim that it
-// is new. What the store drops meanwhile is passed over.
-func checkTables(ctx context.Context, fsys vfs.FS, dir string, progress Progress) error {
-	names, err := fsys.List(dir)
+// is new. Files that are no part of the store, as a kill leaves half of one, are
+// none of its tables, and what it drops meanwhile is passed over.
+func checkTables(ctx context.Context, db *pebble.DB, fsys vfs.FS, dir string, progress Progress) error {
+	levels, err := db.SSTables()
 	if err != nil {
 		return err
 	}
-	for i, name := range names {
-		if filepath.Ext(name) != ".sst" {
-			continue
+	var names []string
+	for _, level := range levels {
+		for _, table := range level {
+			names = append(names, fmt.Sprintf("%06d.sst", uint64(table.BackingSSTNum)))
 		}
+	}
+	for i, name := range names {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
