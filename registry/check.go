@@ -14,9 +14,9 @@ type Progress func(stage string, done, total uint64)
 // Check reads the whole committed state and derives it anew from the logs up:
 // their roots, every leaf from its commitment, the tree and each of its nodes,
 // the root of every epoch, the indexes, what the directory keeps of its genesis,
-// its counts and distrusts, quotas and replay set. It returns a [DamageError]
-// for the first thing that does not follow, and the number of the block that it
-// checked.
+// its counts and distrusts, quotas and replay set, and the checksum of every
+// block of the store's tables. It returns a [DamageError] for the first thing
+// that does not follow, and the number of the block that it checked.
 //
 // What Check cannot know is whether the newest block on disk is the newest one
 // that was acknowledged: a disk that forgot its last writes holds an older and
