@@ -5,6 +5,7 @@ go 1.26.8
 exclude google.golang.org/genproto/googleapis/api v0.0.0-20261012220534-4341edf3f941
 
 require (
+	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.1
 	github.com/bufbuild/protocompile v0.14.1
 	google.golang.org/genproto/googleapis/api v0.0.0-20260817212433-ac3dfec99bb1
 	google.golang.org/protobuf v1.36.12

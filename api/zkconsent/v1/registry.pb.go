@@ -92,7 +92,7 @@ func (x GetLogRequest_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use GetLogRequest_Kind.Descriptor instead.
 func (GetLogRequest_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{4, 0}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{12, 0}
 }
 
 // GetCheckpointRequest asks for the newest checkpoint. It has no fields, so
@@ -266,6 +266,414 @@ func (x *GetDirectoryResponse) GetDirectory() []byte {
 	return nil
 }
 
+// ListAuthoritiesRequest asks for all of them. It has no fields, so that all
+// clients ask alike.
+type ListAuthoritiesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuthoritiesRequest) Reset() {
+	*x = ListAuthoritiesRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuthoritiesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuthoritiesRequest) ProtoMessage() {}
+
+func (x *ListAuthoritiesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuthoritiesRequest.ProtoReflect.Descriptor instead.
+func (*ListAuthoritiesRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{4}
+}
+
+// ListAuthoritiesResponse lists authorities, inactive ones included.
+type ListAuthoritiesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The authorities, in the directory's order.
+	Authorities   []*Authority `protobuf:"bytes,1,rep,name=authorities,proto3" json:"authorities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuthoritiesResponse) Reset() {
+	*x = ListAuthoritiesResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuthoritiesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuthoritiesResponse) ProtoMessage() {}
+
+func (x *ListAuthoritiesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuthoritiesResponse.ProtoReflect.Descriptor instead.
+func (*ListAuthoritiesResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ListAuthoritiesResponse) GetAuthorities() []*Authority {
+	if x != nil {
+		return x.Authorities
+	}
+	return nil
+}
+
+// Authority is an organisation with a key on the ledger (docs/spec.md §6.2).
+type Authority struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its stable id: 64 lower-case hexadecimal digits.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What patients are shown.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// How FHIR documents refer to it.
+	Uri string `protobuf:"bytes,3,opt,name=uri,proto3" json:"uri,omitempty"`
+	// What it may do: issuer, registrar, verifier, custodian, steward.
+	Roles []string `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Whether it may do it today.
+	Active bool `protobuf:"varint,5,opt,name=active,proto3" json:"active,omitempty"`
+	// Its Ed25519 key of today: 64 lower-case hexadecimal digits.
+	Key           string `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Authority) Reset() {
+	*x = Authority{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Authority) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Authority) ProtoMessage() {}
+
+func (x *Authority) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Authority.ProtoReflect.Descriptor instead.
+func (*Authority) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Authority) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Authority) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Authority) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *Authority) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Authority) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *Authority) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+// ListSchemasRequest asks for all of them. It has no fields, so that all
+// clients ask alike.
+type ListSchemasRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSchemasRequest) Reset() {
+	*x = ListSchemasRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSchemasRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSchemasRequest) ProtoMessage() {}
+
+func (x *ListSchemasRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSchemasRequest.ProtoReflect.Descriptor instead.
+func (*ListSchemasRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{7}
+}
+
+// ListSchemasResponse lists schemas.
+type ListSchemasResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The schemas, in the directory's order.
+	Schemas       []*NamedDigest `protobuf:"bytes,1,rep,name=schemas,proto3" json:"schemas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSchemasResponse) Reset() {
+	*x = ListSchemasResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSchemasResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSchemasResponse) ProtoMessage() {}
+
+func (x *ListSchemasResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSchemasResponse.ProtoReflect.Descriptor instead.
+func (*ListSchemasResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListSchemasResponse) GetSchemas() []*NamedDigest {
+	if x != nil {
+		return x.Schemas
+	}
+	return nil
+}
+
+// ListValueSetsRequest asks for all of them. It has no fields, so that all
+// clients ask alike.
+type ListValueSetsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListValueSetsRequest) Reset() {
+	*x = ListValueSetsRequest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListValueSetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListValueSetsRequest) ProtoMessage() {}
+
+func (x *ListValueSetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListValueSetsRequest.ProtoReflect.Descriptor instead.
+func (*ListValueSetsRequest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{9}
+}
+
+// ListValueSetsResponse lists value sets.
+type ListValueSetsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The value sets, in the directory's order.
+	ValueSets     []*NamedDigest `protobuf:"bytes,1,rep,name=value_sets,json=valueSets,proto3" json:"value_sets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListValueSetsResponse) Reset() {
+	*x = ListValueSetsResponse{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListValueSetsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListValueSetsResponse) ProtoMessage() {}
+
+func (x *ListValueSetsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListValueSetsResponse.ProtoReflect.Descriptor instead.
+func (*ListValueSetsResponse) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListValueSetsResponse) GetValueSets() []*NamedDigest {
+	if x != nil {
+		return x.ValueSets
+	}
+	return nil
+}
+
+// NamedDigest is a governed document, which travels off the ledger and is
+// checked against its digest (docs/spec.md §6.2).
+type NamedDigest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Number of the decision that made it what it is.
+	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Its digest: 64 lower-case hexadecimal digits.
+	Digest        string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamedDigest) Reset() {
+	*x = NamedDigest{}
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamedDigest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamedDigest) ProtoMessage() {}
+
+func (x *NamedDigest) ProtoReflect() protoreflect.Message {
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamedDigest.ProtoReflect.Descriptor instead.
+func (*NamedDigest) Descriptor() ([]byte, []int) {
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *NamedDigest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NamedDigest) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *NamedDigest) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
 // GetLogRequest names a range of a log.
 type GetLogRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -283,7 +691,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[4]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -295,7 +703,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[4]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -308,7 +716,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{4}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetLogRequest) GetKind() GetLogRequest_Kind {
@@ -345,7 +753,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[5]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -357,7 +765,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[5]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -370,7 +778,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{5}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetLogResponse) GetEntries() [][]byte {
@@ -395,7 +803,7 @@ type GetLayerRequest struct {
 
 func (x *GetLayerRequest) Reset() {
 	*x = GetLayerRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[6]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -407,7 +815,7 @@ func (x *GetLayerRequest) String() string {
 func (*GetLayerRequest) ProtoMessage() {}
 
 func (x *GetLayerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[6]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -420,7 +828,7 @@ func (x *GetLayerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLayerRequest.ProtoReflect.Descriptor instead.
 func (*GetLayerRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{6}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetLayerRequest) GetFrom() uint64 {
@@ -450,7 +858,7 @@ type GetLayerResponse struct {
 
 func (x *GetLayerResponse) Reset() {
 	*x = GetLayerResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[7]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +870,7 @@ func (x *GetLayerResponse) String() string {
 func (*GetLayerResponse) ProtoMessage() {}
 
 func (x *GetLayerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[7]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +883,7 @@ func (x *GetLayerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLayerResponse.ProtoReflect.Descriptor instead.
 func (*GetLayerResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{7}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetLayerResponse) GetRoots() []byte {
@@ -496,7 +904,7 @@ type GetChangesRequest struct {
 
 func (x *GetChangesRequest) Reset() {
 	*x = GetChangesRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[8]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +916,7 @@ func (x *GetChangesRequest) String() string {
 func (*GetChangesRequest) ProtoMessage() {}
 
 func (x *GetChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[8]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +929,7 @@ func (x *GetChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChangesRequest.ProtoReflect.Descriptor instead.
 func (*GetChangesRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{8}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetChangesRequest) GetEpoch() uint64 {
@@ -543,7 +951,7 @@ type GetChangesResponse struct {
 
 func (x *GetChangesResponse) Reset() {
 	*x = GetChangesResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[9]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +963,7 @@ func (x *GetChangesResponse) String() string {
 func (*GetChangesResponse) ProtoMessage() {}
 
 func (x *GetChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[9]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +976,7 @@ func (x *GetChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChangesResponse.ProtoReflect.Descriptor instead.
 func (*GetChangesResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{9}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetChangesResponse) GetChanges() []byte {
@@ -591,7 +999,7 @@ type GetBucketRequest struct {
 
 func (x *GetBucketRequest) Reset() {
 	*x = GetBucketRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +1011,7 @@ func (x *GetBucketRequest) String() string {
 func (*GetBucketRequest) ProtoMessage() {}
 
 func (x *GetBucketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[10]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +1024,7 @@ func (x *GetBucketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBucketRequest.ProtoReflect.Descriptor instead.
 func (*GetBucketRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{10}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetBucketRequest) GetBucket() uint32 {
@@ -645,7 +1053,7 @@ type GetBucketResponse struct {
 
 func (x *GetBucketResponse) Reset() {
 	*x = GetBucketResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +1065,7 @@ func (x *GetBucketResponse) String() string {
 func (*GetBucketResponse) ProtoMessage() {}
 
 func (x *GetBucketResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[11]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +1078,7 @@ func (x *GetBucketResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBucketResponse.ProtoReflect.Descriptor instead.
 func (*GetBucketResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{11}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetBucketResponse) GetLeaves() []byte {
@@ -691,7 +1099,7 @@ type GetAnchorRequest struct {
 
 func (x *GetAnchorRequest) Reset() {
 	*x = GetAnchorRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +1111,7 @@ func (x *GetAnchorRequest) String() string {
 func (*GetAnchorRequest) ProtoMessage() {}
 
 func (x *GetAnchorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[12]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +1124,7 @@ func (x *GetAnchorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAnchorRequest.ProtoReflect.Descriptor instead.
 func (*GetAnchorRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{12}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetAnchorRequest) GetEpoch() uint64 {
@@ -739,7 +1147,7 @@ type GetAnchorResponse struct {
 
 func (x *GetAnchorResponse) Reset() {
 	*x = GetAnchorResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +1159,7 @@ func (x *GetAnchorResponse) String() string {
 func (*GetAnchorResponse) ProtoMessage() {}
 
 func (x *GetAnchorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[13]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +1172,7 @@ func (x *GetAnchorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAnchorResponse.ProtoReflect.Descriptor instead.
 func (*GetAnchorResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{13}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetAnchorResponse) GetAnchor() []byte {
@@ -786,7 +1194,7 @@ type WatchWithdrawalsRequest struct {
 
 func (x *WatchWithdrawalsRequest) Reset() {
 	*x = WatchWithdrawalsRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[14]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +1206,7 @@ func (x *WatchWithdrawalsRequest) String() string {
 func (*WatchWithdrawalsRequest) ProtoMessage() {}
 
 func (x *WatchWithdrawalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[14]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +1219,7 @@ func (x *WatchWithdrawalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchWithdrawalsRequest.ProtoReflect.Descriptor instead.
 func (*WatchWithdrawalsRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{14}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WatchWithdrawalsRequest) GetFrom() uint64 {
@@ -839,7 +1247,7 @@ type WatchWithdrawalsResponse struct {
 
 func (x *WatchWithdrawalsResponse) Reset() {
 	*x = WatchWithdrawalsResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[15]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +1259,7 @@ func (x *WatchWithdrawalsResponse) String() string {
 func (*WatchWithdrawalsResponse) ProtoMessage() {}
 
 func (x *WatchWithdrawalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[15]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +1272,7 @@ func (x *WatchWithdrawalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchWithdrawalsResponse.ProtoReflect.Descriptor instead.
 func (*WatchWithdrawalsResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{15}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchWithdrawalsResponse) GetPosition() uint64 {
@@ -897,7 +1305,7 @@ type GetGenesisRequest struct {
 
 func (x *GetGenesisRequest) Reset() {
 	*x = GetGenesisRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[16]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1317,7 @@ func (x *GetGenesisRequest) String() string {
 func (*GetGenesisRequest) ProtoMessage() {}
 
 func (x *GetGenesisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[16]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1330,7 @@ func (x *GetGenesisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGenesisRequest.ProtoReflect.Descriptor instead.
 func (*GetGenesisRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{16}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{24}
 }
 
 // GetGenesisResponse carries the genesis message.
@@ -937,7 +1345,7 @@ type GetGenesisResponse struct {
 
 func (x *GetGenesisResponse) Reset() {
 	*x = GetGenesisResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[17]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1357,7 @@ func (x *GetGenesisResponse) String() string {
 func (*GetGenesisResponse) ProtoMessage() {}
 
 func (x *GetGenesisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[17]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1370,7 @@ func (x *GetGenesisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGenesisResponse.ProtoReflect.Descriptor instead.
 func (*GetGenesisResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{17}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetGenesisResponse) GetGenesis() []byte {
@@ -984,7 +1392,7 @@ type SubmitRequest struct {
 
 func (x *SubmitRequest) Reset() {
 	*x = SubmitRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[18]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1404,7 @@ func (x *SubmitRequest) String() string {
 func (*SubmitRequest) ProtoMessage() {}
 
 func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[18]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +1417,7 @@ func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
 func (*SubmitRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{18}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SubmitRequest) GetTransaction() []byte {
@@ -1044,7 +1452,7 @@ type SubmitResponse struct {
 
 func (x *SubmitResponse) Reset() {
 	*x = SubmitResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[19]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1056,7 +1464,7 @@ func (x *SubmitResponse) String() string {
 func (*SubmitResponse) ProtoMessage() {}
 
 func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[19]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1069,7 +1477,7 @@ func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitResponse.ProtoReflect.Descriptor instead.
 func (*SubmitResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{19}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SubmitResponse) GetHeight() uint64 {
@@ -1112,7 +1520,7 @@ type GetTrailRequest struct {
 
 func (x *GetTrailRequest) Reset() {
 	*x = GetTrailRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[20]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1532,7 @@ func (x *GetTrailRequest) String() string {
 func (*GetTrailRequest) ProtoMessage() {}
 
 func (x *GetTrailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[20]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1545,7 @@ func (x *GetTrailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTrailRequest.ProtoReflect.Descriptor instead.
 func (*GetTrailRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{20}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetTrailRequest) GetAbove() uint64 {
@@ -1160,7 +1568,7 @@ type GetTrailResponse struct {
 
 func (x *GetTrailResponse) Reset() {
 	*x = GetTrailResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[21]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1580,7 @@ func (x *GetTrailResponse) String() string {
 func (*GetTrailResponse) ProtoMessage() {}
 
 func (x *GetTrailResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[21]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1593,7 @@ func (x *GetTrailResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTrailResponse.ProtoReflect.Descriptor instead.
 func (*GetTrailResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{21}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetTrailResponse) GetLightBlocks() [][]byte {
@@ -1207,7 +1615,7 @@ type GetHeaderRequest struct {
 
 func (x *GetHeaderRequest) Reset() {
 	*x = GetHeaderRequest{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[22]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1627,7 @@ func (x *GetHeaderRequest) String() string {
 func (*GetHeaderRequest) ProtoMessage() {}
 
 func (x *GetHeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[22]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1640,7 @@ func (x *GetHeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHeaderRequest.ProtoReflect.Descriptor instead.
 func (*GetHeaderRequest) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{22}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetHeaderRequest) GetHeight() uint64 {
@@ -1256,7 +1664,7 @@ type GetHeaderResponse struct {
 
 func (x *GetHeaderResponse) Reset() {
 	*x = GetHeaderResponse{}
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[23]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1676,7 @@ func (x *GetHeaderResponse) String() string {
 func (*GetHeaderResponse) ProtoMessage() {}
 
 func (x *GetHeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_zkconsent_v1_registry_proto_msgTypes[23]
+	mi := &file_zkconsent_v1_registry_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1689,7 @@ func (x *GetHeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHeaderResponse.ProtoReflect.Descriptor instead.
 func (*GetHeaderResponse) Descriptor() ([]byte, []int) {
-	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{23}
+	return file_zkconsent_v1_registry_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetHeaderResponse) GetLightBlock() []byte {
@@ -1303,7 +1711,28 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"checkpoint\"\x15\n" +
 	"\x13GetDirectoryRequest\"4\n" +
 	"\x14GetDirectoryResponse\x12\x1c\n" +
-	"\tdirectory\x18\x01 \x01(\fR\tdirectory\"\xc6\x01\n" +
+	"\tdirectory\x18\x01 \x01(\fR\tdirectory\"\x18\n" +
+	"\x16ListAuthoritiesRequest\"T\n" +
+	"\x17ListAuthoritiesResponse\x129\n" +
+	"\vauthorities\x18\x01 \x03(\v2\x17.zkconsent.v1.AuthorityR\vauthorities\"\x81\x01\n" +
+	"\tAuthority\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
+	"\x03uri\x18\x03 \x01(\tR\x03uri\x12\x14\n" +
+	"\x05roles\x18\x04 \x03(\tR\x05roles\x12\x16\n" +
+	"\x06active\x18\x05 \x01(\bR\x06active\x12\x10\n" +
+	"\x03key\x18\x06 \x01(\tR\x03key\"\x14\n" +
+	"\x12ListSchemasRequest\"J\n" +
+	"\x13ListSchemasResponse\x123\n" +
+	"\aschemas\x18\x01 \x03(\v2\x19.zkconsent.v1.NamedDigestR\aschemas\"\x16\n" +
+	"\x14ListValueSetsRequest\"Q\n" +
+	"\x15ListValueSetsResponse\x128\n" +
+	"\n" +
+	"value_sets\x18\x01 \x03(\v2\x19.zkconsent.v1.NamedDigestR\tvalueSets\"U\n" +
+	"\vNamedDigest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\"\xc6\x01\n" +
 	"\rGetLogRequest\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .zkconsent.v1.GetLogRequest.KindR\x04kind\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x10\n" +
@@ -1365,11 +1794,13 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\"4\n" +
 	"\x11GetHeaderResponse\x12\x1f\n" +
 	"\vlight_block\x18\x01 \x01(\fR\n" +
-	"lightBlock2\x89\n" +
-	"\n" +
+	"lightBlock2\xdd\f\n" +
 	"\x0fRegistryService\x12p\n" +
 	"\rGetCheckpoint\x12\".zkconsent.v1.GetCheckpointRequest\x1a#.zkconsent.v1.GetCheckpointResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/checkpoint\x12l\n" +
-	"\fGetDirectory\x12!.zkconsent.v1.GetDirectoryRequest\x1a\".zkconsent.v1.GetDirectoryResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/directory\x12\\\n" +
+	"\fGetDirectory\x12!.zkconsent.v1.GetDirectoryRequest\x1a\".zkconsent.v1.GetDirectoryResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/directory\x12w\n" +
+	"\x0fListAuthorities\x12$.zkconsent.v1.ListAuthoritiesRequest\x1a%.zkconsent.v1.ListAuthoritiesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/authorities\x12g\n" +
+	"\vListSchemas\x12 .zkconsent.v1.ListSchemasRequest\x1a!.zkconsent.v1.ListSchemasResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/schemas\x12p\n" +
+	"\rListValueSets\x12\".zkconsent.v1.ListValueSetsRequest\x1a#.zkconsent.v1.ListValueSetsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/value-sets\x12\\\n" +
 	"\x06GetLog\x12\x1b.zkconsent.v1.GetLogRequest\x1a\x1c.zkconsent.v1.GetLogResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/logs/{kind}\x12\\\n" +
 	"\bGetLayer\x12\x1d.zkconsent.v1.GetLayerRequest\x1a\x1e.zkconsent.v1.GetLayerResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/layer\x12l\n" +
 	"\n" +
@@ -1396,65 +1827,82 @@ func file_zkconsent_v1_registry_proto_rawDescGZIP() []byte {
 }
 
 var file_zkconsent_v1_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_zkconsent_v1_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_zkconsent_v1_registry_proto_goTypes = []any{
 	(GetLogRequest_Kind)(0),          // 0: zkconsent.v1.GetLogRequest.Kind
 	(*GetCheckpointRequest)(nil),     // 1: zkconsent.v1.GetCheckpointRequest
 	(*GetCheckpointResponse)(nil),    // 2: zkconsent.v1.GetCheckpointResponse
 	(*GetDirectoryRequest)(nil),      // 3: zkconsent.v1.GetDirectoryRequest
 	(*GetDirectoryResponse)(nil),     // 4: zkconsent.v1.GetDirectoryResponse
-	(*GetLogRequest)(nil),            // 5: zkconsent.v1.GetLogRequest
-	(*GetLogResponse)(nil),           // 6: zkconsent.v1.GetLogResponse
-	(*GetLayerRequest)(nil),          // 7: zkconsent.v1.GetLayerRequest
-	(*GetLayerResponse)(nil),         // 8: zkconsent.v1.GetLayerResponse
-	(*GetChangesRequest)(nil),        // 9: zkconsent.v1.GetChangesRequest
-	(*GetChangesResponse)(nil),       // 10: zkconsent.v1.GetChangesResponse
-	(*GetBucketRequest)(nil),         // 11: zkconsent.v1.GetBucketRequest
-	(*GetBucketResponse)(nil),        // 12: zkconsent.v1.GetBucketResponse
-	(*GetAnchorRequest)(nil),         // 13: zkconsent.v1.GetAnchorRequest
-	(*GetAnchorResponse)(nil),        // 14: zkconsent.v1.GetAnchorResponse
-	(*WatchWithdrawalsRequest)(nil),  // 15: zkconsent.v1.WatchWithdrawalsRequest
-	(*WatchWithdrawalsResponse)(nil), // 16: zkconsent.v1.WatchWithdrawalsResponse
-	(*GetGenesisRequest)(nil),        // 17: zkconsent.v1.GetGenesisRequest
-	(*GetGenesisResponse)(nil),       // 18: zkconsent.v1.GetGenesisResponse
-	(*SubmitRequest)(nil),            // 19: zkconsent.v1.SubmitRequest
-	(*SubmitResponse)(nil),           // 20: zkconsent.v1.SubmitResponse
-	(*GetTrailRequest)(nil),          // 21: zkconsent.v1.GetTrailRequest
-	(*GetTrailResponse)(nil),         // 22: zkconsent.v1.GetTrailResponse
-	(*GetHeaderRequest)(nil),         // 23: zkconsent.v1.GetHeaderRequest
-	(*GetHeaderResponse)(nil),        // 24: zkconsent.v1.GetHeaderResponse
+	(*ListAuthoritiesRequest)(nil),   // 5: zkconsent.v1.ListAuthoritiesRequest
+	(*ListAuthoritiesResponse)(nil),  // 6: zkconsent.v1.ListAuthoritiesResponse
+	(*Authority)(nil),                // 7: zkconsent.v1.Authority
+	(*ListSchemasRequest)(nil),       // 8: zkconsent.v1.ListSchemasRequest
+	(*ListSchemasResponse)(nil),      // 9: zkconsent.v1.ListSchemasResponse
+	(*ListValueSetsRequest)(nil),     // 10: zkconsent.v1.ListValueSetsRequest
+	(*ListValueSetsResponse)(nil),    // 11: zkconsent.v1.ListValueSetsResponse
+	(*NamedDigest)(nil),              // 12: zkconsent.v1.NamedDigest
+	(*GetLogRequest)(nil),            // 13: zkconsent.v1.GetLogRequest
+	(*GetLogResponse)(nil),           // 14: zkconsent.v1.GetLogResponse
+	(*GetLayerRequest)(nil),          // 15: zkconsent.v1.GetLayerRequest
+	(*GetLayerResponse)(nil),         // 16: zkconsent.v1.GetLayerResponse
+	(*GetChangesRequest)(nil),        // 17: zkconsent.v1.GetChangesRequest
+	(*GetChangesResponse)(nil),       // 18: zkconsent.v1.GetChangesResponse
+	(*GetBucketRequest)(nil),         // 19: zkconsent.v1.GetBucketRequest
+	(*GetBucketResponse)(nil),        // 20: zkconsent.v1.GetBucketResponse
+	(*GetAnchorRequest)(nil),         // 21: zkconsent.v1.GetAnchorRequest
+	(*GetAnchorResponse)(nil),        // 22: zkconsent.v1.GetAnchorResponse
+	(*WatchWithdrawalsRequest)(nil),  // 23: zkconsent.v1.WatchWithdrawalsRequest
+	(*WatchWithdrawalsResponse)(nil), // 24: zkconsent.v1.WatchWithdrawalsResponse
+	(*GetGenesisRequest)(nil),        // 25: zkconsent.v1.GetGenesisRequest
+	(*GetGenesisResponse)(nil),       // 26: zkconsent.v1.GetGenesisResponse
+	(*SubmitRequest)(nil),            // 27: zkconsent.v1.SubmitRequest
+	(*SubmitResponse)(nil),           // 28: zkconsent.v1.SubmitResponse
+	(*GetTrailRequest)(nil),          // 29: zkconsent.v1.GetTrailRequest
+	(*GetTrailResponse)(nil),         // 30: zkconsent.v1.GetTrailResponse
+	(*GetHeaderRequest)(nil),         // 31: zkconsent.v1.GetHeaderRequest
+	(*GetHeaderResponse)(nil),        // 32: zkconsent.v1.GetHeaderResponse
 }
 var file_zkconsent_v1_registry_proto_depIdxs = []int32{
-	0,  // 0: zkconsent.v1.GetLogRequest.kind:type_name -> zkconsent.v1.GetLogRequest.Kind
-	1,  // 1: zkconsent.v1.RegistryService.GetCheckpoint:input_type -> zkconsent.v1.GetCheckpointRequest
-	3,  // 2: zkconsent.v1.RegistryService.GetDirectory:input_type -> zkconsent.v1.GetDirectoryRequest
-	5,  // 3: zkconsent.v1.RegistryService.GetLog:input_type -> zkconsent.v1.GetLogRequest
-	7,  // 4: zkconsent.v1.RegistryService.GetLayer:input_type -> zkconsent.v1.GetLayerRequest
-	9,  // 5: zkconsent.v1.RegistryService.GetChanges:input_type -> zkconsent.v1.GetChangesRequest
-	11, // 6: zkconsent.v1.RegistryService.GetBucket:input_type -> zkconsent.v1.GetBucketRequest
-	13, // 7: zkconsent.v1.RegistryService.GetAnchor:input_type -> zkconsent.v1.GetAnchorRequest
-	15, // 8: zkconsent.v1.RegistryService.WatchWithdrawals:input_type -> zkconsent.v1.WatchWithdrawalsRequest
-	17, // 9: zkconsent.v1.RegistryService.GetGenesis:input_type -> zkconsent.v1.GetGenesisRequest
-	19, // 10: zkconsent.v1.RegistryService.Submit:input_type -> zkconsent.v1.SubmitRequest
-	21, // 11: zkconsent.v1.RegistryService.GetTrail:input_type -> zkconsent.v1.GetTrailRequest
-	23, // 12: zkconsent.v1.RegistryService.GetHeader:input_type -> zkconsent.v1.GetHeaderRequest
-	2,  // 13: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
-	4,  // 14: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
-	6,  // 15: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
-	8,  // 16: zkconsent.v1.RegistryService.GetLayer:output_type -> zkconsent.v1.GetLayerResponse
-	10, // 17: zkconsent.v1.RegistryService.GetChanges:output_type -> zkconsent.v1.GetChangesResponse
-	12, // 18: zkconsent.v1.RegistryService.GetBucket:output_type -> zkconsent.v1.GetBucketResponse
-	14, // 19: zkconsent.v1.RegistryService.GetAnchor:output_type -> zkconsent.v1.GetAnchorResponse
-	16, // 20: zkconsent.v1.RegistryService.WatchWithdrawals:output_type -> zkconsent.v1.WatchWithdrawalsResponse
-	18, // 21: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
-	20, // 22: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
-	22, // 23: zkconsent.v1.RegistryService.GetTrail:output_type -> zkconsent.v1.GetTrailResponse
-	24, // 24: zkconsent.v1.RegistryService.GetHeader:output_type -> zkconsent.v1.GetHeaderResponse
-	13, // [13:25] is the sub-list for method output_type
-	1,  // [1:13] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	7,  // 0: zkconsent.v1.ListAuthoritiesResponse.authorities:type_name -> zkconsent.v1.Authority
+	12, // 1: zkconsent.v1.ListSchemasResponse.schemas:type_name -> zkconsent.v1.NamedDigest
+	12, // 2: zkconsent.v1.ListValueSetsResponse.value_sets:type_name -> zkconsent.v1.NamedDigest
+	0,  // 3: zkconsent.v1.GetLogRequest.kind:type_name -> zkconsent.v1.GetLogRequest.Kind
+	1,  // 4: zkconsent.v1.RegistryService.GetCheckpoint:input_type -> zkconsent.v1.GetCheckpointRequest
+	3,  // 5: zkconsent.v1.RegistryService.GetDirectory:input_type -> zkconsent.v1.GetDirectoryRequest
+	5,  // 6: zkconsent.v1.RegistryService.ListAuthorities:input_type -> zkconsent.v1.ListAuthoritiesRequest
+	8,  // 7: zkconsent.v1.RegistryService.ListSchemas:input_type -> zkconsent.v1.ListSchemasRequest
+	10, // 8: zkconsent.v1.RegistryService.ListValueSets:input_type -> zkconsent.v1.ListValueSetsRequest
+	13, // 9: zkconsent.v1.RegistryService.GetLog:input_type -> zkconsent.v1.GetLogRequest
+	15, // 10: zkconsent.v1.RegistryService.GetLayer:input_type -> zkconsent.v1.GetLayerRequest
+	17, // 11: zkconsent.v1.RegistryService.GetChanges:input_type -> zkconsent.v1.GetChangesRequest
+	19, // 12: zkconsent.v1.RegistryService.GetBucket:input_type -> zkconsent.v1.GetBucketRequest
+	21, // 13: zkconsent.v1.RegistryService.GetAnchor:input_type -> zkconsent.v1.GetAnchorRequest
+	23, // 14: zkconsent.v1.RegistryService.WatchWithdrawals:input_type -> zkconsent.v1.WatchWithdrawalsRequest
+	25, // 15: zkconsent.v1.RegistryService.GetGenesis:input_type -> zkconsent.v1.GetGenesisRequest
+	27, // 16: zkconsent.v1.RegistryService.Submit:input_type -> zkconsent.v1.SubmitRequest
+	29, // 17: zkconsent.v1.RegistryService.GetTrail:input_type -> zkconsent.v1.GetTrailRequest
+	31, // 18: zkconsent.v1.RegistryService.GetHeader:input_type -> zkconsent.v1.GetHeaderRequest
+	2,  // 19: zkconsent.v1.RegistryService.GetCheckpoint:output_type -> zkconsent.v1.GetCheckpointResponse
+	4,  // 20: zkconsent.v1.RegistryService.GetDirectory:output_type -> zkconsent.v1.GetDirectoryResponse
+	6,  // 21: zkconsent.v1.RegistryService.ListAuthorities:output_type -> zkconsent.v1.ListAuthoritiesResponse
+	9,  // 22: zkconsent.v1.RegistryService.ListSchemas:output_type -> zkconsent.v1.ListSchemasResponse
+	11, // 23: zkconsent.v1.RegistryService.ListValueSets:output_type -> zkconsent.v1.ListValueSetsResponse
+	14, // 24: zkconsent.v1.RegistryService.GetLog:output_type -> zkconsent.v1.GetLogResponse
+	16, // 25: zkconsent.v1.RegistryService.GetLayer:output_type -> zkconsent.v1.GetLayerResponse
+	18, // 26: zkconsent.v1.RegistryService.GetChanges:output_type -> zkconsent.v1.GetChangesResponse
+	20, // 27: zkconsent.v1.RegistryService.GetBucket:output_type -> zkconsent.v1.GetBucketResponse
+	22, // 28: zkconsent.v1.RegistryService.GetAnchor:output_type -> zkconsent.v1.GetAnchorResponse
+	24, // 29: zkconsent.v1.RegistryService.WatchWithdrawals:output_type -> zkconsent.v1.WatchWithdrawalsResponse
+	26, // 30: zkconsent.v1.RegistryService.GetGenesis:output_type -> zkconsent.v1.GetGenesisResponse
+	28, // 31: zkconsent.v1.RegistryService.Submit:output_type -> zkconsent.v1.SubmitResponse
+	30, // 32: zkconsent.v1.RegistryService.GetTrail:output_type -> zkconsent.v1.GetTrailResponse
+	32, // 33: zkconsent.v1.RegistryService.GetHeader:output_type -> zkconsent.v1.GetHeaderResponse
+	19, // [19:34] is the sub-list for method output_type
+	4,  // [4:19] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_zkconsent_v1_registry_proto_init() }
@@ -1468,7 +1916,7 @@ func file_zkconsent_v1_registry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_zkconsent_v1_registry_proto_rawDesc), len(file_zkconsent_v1_registry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,9 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	RegistryService_GetCheckpoint_FullMethodName    = "/zkconsent.v1.RegistryService/GetCheckpoint"
 	RegistryService_GetDirectory_FullMethodName     = "/zkconsent.v1.RegistryService/GetDirectory"
+	RegistryService_ListAuthorities_FullMethodName  = "/zkconsent.v1.RegistryService/ListAuthorities"
+	RegistryService_ListSchemas_FullMethodName      = "/zkconsent.v1.RegistryService/ListSchemas"
+	RegistryService_ListValueSets_FullMethodName    = "/zkconsent.v1.RegistryService/ListValueSets"
 	RegistryService_GetLog_FullMethodName           = "/zkconsent.v1.RegistryService/GetLog"
 	RegistryService_GetLayer_FullMethodName         = "/zkconsent.v1.RegistryService/GetLayer"
 	RegistryService_GetChanges_FullMethodName       = "/zkconsent.v1.RegistryService/GetChanges"
@@ -59,6 +62,14 @@ type RegistryServiceClient interface {
 	// GetDirectory returns everything that the ledger governs, whole
 	// (docs/spec.md §6.2).
 	GetDirectory(ctx context.Context, in *GetDirectoryRequest, opts ...grpc.CallOption) (*GetDirectoryResponse, error)
+	// ListAuthorities reads the directory's authorities aloud, for people and
+	// programs that do not check: a client that decides takes GetDirectory.
+	ListAuthorities(ctx context.Context, in *ListAuthoritiesRequest, opts ...grpc.CallOption) (*ListAuthoritiesResponse, error)
+	// ListSchemas reads the directory's schemas aloud, as ListAuthorities does.
+	ListSchemas(ctx context.Context, in *ListSchemasRequest, opts ...grpc.CallOption) (*ListSchemasResponse, error)
+	// ListValueSets reads the directory's value sets aloud, as ListAuthorities
+	// does.
+	ListValueSets(ctx context.Context, in *ListValueSetsRequest, opts ...grpc.CallOption) (*ListValueSetsResponse, error)
 	// GetLog returns a range of one of the five append-only logs
 	// (docs/spec.md §6.3).
 	GetLog(ctx context.Context, in *GetLogRequest, opts ...grpc.CallOption) (*GetLogResponse, error)
@@ -118,6 +129,36 @@ func (c *registryServiceClient) GetDirectory(ctx context.Context, in *GetDirecto
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetDirectoryResponse)
 	err := c.cc.Invoke(ctx, RegistryService_GetDirectory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) ListAuthorities(ctx context.Context, in *ListAuthoritiesRequest, opts ...grpc.CallOption) (*ListAuthoritiesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAuthoritiesResponse)
+	err := c.cc.Invoke(ctx, RegistryService_ListAuthorities_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) ListSchemas(ctx context.Context, in *ListSchemasRequest, opts ...grpc.CallOption) (*ListSchemasResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSchemasResponse)
+	err := c.cc.Invoke(ctx, RegistryService_ListSchemas_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registryServiceClient) ListValueSets(ctx context.Context, in *ListValueSetsRequest, opts ...grpc.CallOption) (*ListValueSetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListValueSetsResponse)
+	err := c.cc.Invoke(ctx, RegistryService_ListValueSets_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -251,6 +292,14 @@ type RegistryServiceServer interface {
 	// GetDirectory returns everything that the ledger governs, whole
 	// (docs/spec.md §6.2).
 	GetDirectory(context.Context, *GetDirectoryRequest) (*GetDirectoryResponse, error)
+	// ListAuthorities reads the directory's authorities aloud, for people and
+	// programs that do not check: a client that decides takes GetDirectory.
+	ListAuthorities(context.Context, *ListAuthoritiesRequest) (*ListAuthoritiesResponse, error)
+	// ListSchemas reads the directory's schemas aloud, as ListAuthorities does.
+	ListSchemas(context.Context, *ListSchemasRequest) (*ListSchemasResponse, error)
+	// ListValueSets reads the directory's value sets aloud, as ListAuthorities
+	// does.
+	ListValueSets(context.Context, *ListValueSetsRequest) (*ListValueSetsResponse, error)
 	// GetLog returns a range of one of the five append-only logs
 	// (docs/spec.md §6.3).
 	GetLog(context.Context, *GetLogRequest) (*GetLogResponse, error)
@@ -301,6 +350,15 @@ func (UnimplementedRegistryServiceServer) GetCheckpoint(context.Context, *GetChe
 }
 func (UnimplementedRegistryServiceServer) GetDirectory(context.Context, *GetDirectoryRequest) (*GetDirectoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDirectory not implemented")
+}
+func (UnimplementedRegistryServiceServer) ListAuthorities(context.Context, *ListAuthoritiesRequest) (*ListAuthoritiesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAuthorities not implemented")
+}
+func (UnimplementedRegistryServiceServer) ListSchemas(context.Context, *ListSchemasRequest) (*ListSchemasResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSchemas not implemented")
+}
+func (UnimplementedRegistryServiceServer) ListValueSets(context.Context, *ListValueSetsRequest) (*ListValueSetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListValueSets not implemented")
 }
 func (UnimplementedRegistryServiceServer) GetLog(context.Context, *GetLogRequest) (*GetLogResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetLog not implemented")
@@ -385,6 +443,60 @@ func _RegistryService_GetDirectory_Handler(srv interface{}, ctx context.Context,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RegistryServiceServer).GetDirectory(ctx, req.(*GetDirectoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_ListAuthorities_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAuthoritiesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).ListAuthorities(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_ListAuthorities_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).ListAuthorities(ctx, req.(*ListAuthoritiesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_ListSchemas_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSchemasRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).ListSchemas(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_ListSchemas_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).ListSchemas(ctx, req.(*ListSchemasRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RegistryService_ListValueSets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListValueSetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistryServiceServer).ListValueSets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RegistryService_ListValueSets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistryServiceServer).ListValueSets(ctx, req.(*ListValueSetsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -576,6 +688,18 @@ var RegistryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetDirectory",
 			Handler:    _RegistryService_GetDirectory_Handler,
+		},
+		{
+			MethodName: "ListAuthorities",
+			Handler:    _RegistryService_ListAuthorities_Handler,
+		},
+		{
+			MethodName: "ListSchemas",
+			Handler:    _RegistryService_ListSchemas_Handler,
+		},
+		{
+			MethodName: "ListValueSets",
+			Handler:    _RegistryService_ListValueSets_Handler,
 		},
 		{
 			MethodName: "GetLog",
