@@ -57,10 +57,10 @@ func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Wit
 		b, err = p.streamed(ctx, &zkconsentv1.ProveStreamRequest{Statement: s.Encode(), Witness: secret})
 	}
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if len(b) != s.Circuit.ProofSize() {
-		return nil, wrong("ProverService.Prove", "%d bytes, proofs of %s have %d", len(b), s.Circuit, s.Circuit.ProofSize())
+		return "", wrong("ProverService.Prove", "%d bytes, proofs of %s have %d", len(b), s.Circuit, s.Circuit.ProofSize())
 	}
 	return consent.Proof(b), nil
 }

@@ -24,7 +24,9 @@ func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (Token) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // MarshalJSON refuses.
-func (Token) MarshalJSON() ([]byte, error) { return nil, errors.New("client: a token has no JSON form") }
+func (Token) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("client: a token has no JSON form")
+}
 
 var _ json.Marshaler = Token("")
 

@@ -61,6 +61,7 @@ type app struct {
 	node       string
 	keys       string
 	passphrase string // file that holds it
+	remote     remote
 }
 
 // run executes one command line and returns its exit status.
@@ -142,6 +143,7 @@ Exit status: 0 done or accepted, 1 failed, 2 wrong usage, 3 denied, 4 no decisio
 	f.StringVar(&a.node, "node", os.Getenv("ZKCONSENT_NODE"), "`address` HOST:PORT of a ledger node, or several with commas between ($ZKCONSENT_NODE)")
 	f.StringVar(&a.keys, "keys", os.Getenv("ZKCONSENT_KEYS"), "`folder` of the circuits' keys ($ZKCONSENT_KEYS; default: in the user's cache)")
 	f.StringVar(&a.passphrase, "passphrase-file", os.Getenv("ZKCONSENT_PASSPHRASE_FILE"), "`file` with the wallet's passphrase ($ZKCONSENT_PASSPHRASE_FILE); asked for when absent")
+	a.remote.flags(f)
 	a.addVerbs(root)
 	a.usageErrors(root)
 	return root

@@ -68,7 +68,7 @@ against each other, which everybody sees and which costs the validator its power
 			if err := x.network(p2p, peers); err != nil {
 				return err
 			}
-			done, err := x.joinFrom(join)
+			done, err := x.joinFrom(a, join)
 			if err != nil {
 				return err
 			}

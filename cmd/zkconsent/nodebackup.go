@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry/ledger"
-	"github.com/zkconsent/zkconsent/registry/ledger/wire"
 )
 
 // A backup is made by the process that runs the node, which others ask by files
@@ -271,7 +270,7 @@ members anew: by blocks, or by a snapshot with zkconsent node start --join.`,
 }
 
 // joinFrom opens the members that a new node reads light blocks from.
-func (x *service) joinFrom(addresses []string) (done func(), err error) {
+func (x *service) joinFrom(a *app, addresses []string) (done func(), err error) {
 	var open []io.Closer
 	done = func() {
 		for _, c := range open {
@@ -279,7 +278,7 @@ func (x *service) joinFrom(addresses []string) (done func(), err error) {
 		}
 	}
 	for _, address := range addresses {
-		r, err := wire.Dial(address)
+		r, err := a.reach(address, 1)
 		if err != nil {
 			done()
 			return nil, misuse("--join %s: %w", address, err)
