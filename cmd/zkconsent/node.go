@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/spf13/cobra"
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/internal/server"
@@ -154,14 +153,13 @@ func (a *app) serveNode(ctx context.Context, x service) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Stop()) }()
+	registry := wire.NewService(n, n.Genesis().Encode())
 	s, err := server.New(ctx, server.Config{
 		GRPC: x.listen, REST: x.rest,
-		Register: func(g *grpc.Server) {
-			zkconsentv1.RegisterRegistryServiceServer(g, wire.NewService(n, n.Genesis().Encode()))
-		},
-		Gateway: func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
-			return zkconsentv1.RegisterRegistryServiceHandler(ctx, mux, conn)
-		},
+		Services: []server.Service{{
+			Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, registry) },
+			Gateway:  zkconsentv1.RegisterRegistryServiceHandler,
+		}},
 	})
 	if err != nil {
 		return err

@@ -32,9 +32,9 @@ func (w *town) freeze() (address string) {
 		w.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s, err := server.New(ctx, server.Config{GRPC: "127.0.0.1:0", Register: func(g *grpc.Server) {
+	s, err := server.New(ctx, server.Config{GRPC: "127.0.0.1:0", Services: []server.Service{{Register: func(g *grpc.Server) {
 		zkconsentv1.RegisterRegistryServiceServer(g, wire.NewService(&frozen{r, b}, nil))
-	}})
+	}}}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -94,6 +94,12 @@ var decoders = map[string]map[string]string{
 		"readFile":        "- finds the file for decodeContainer, and bounds its size",
 	},
 	"internal/armor": {"Decode": "FuzzDecode"},
+	"internal/config": {
+		"Decode":        "FuzzDecode",
+		"Config.decode": "FuzzDecode",
+		"decoder.parse": "FuzzDecode",
+		"readFile":      "- reads a file of bounded size, which the operator names, for Decode",
+	},
 	"internal/field": {"Parse": "FuzzParse", "ParseHex": "FuzzParseHex"},
 	"internal/proof": {
 		"Decode":             "FuzzDecode",

@@ -76,6 +76,11 @@ var rules = []rule{
 		never: []string{"api", "circuits", "consent", "prover", "registry", "verifier", gnark, grpc, cometbft},
 	},
 	{
+		// What a process is told, and what it tells, stand below what it does.
+		of:    []string{"internal/config", "internal/telemetry"},
+		never: []string{"circuits", "prover", "registry", "verifier", "consent/wallet", frontend, cometbft}, but: []string{"registry/ledger/member"},
+	},
+	{
 		of:    []string{"api", "circuits", "consent", "internal", "prover", "registry", "verifier"},
 		never: []string{"cmd", "benchmarks"},
 	},

@@ -50,17 +50,6 @@ type Server struct {
 	conn     *grpc.ClientConn
 }
 
-// A Config says where to listen and what to serve.
-type Config struct {
-	GRPC string // loopback host:port; port 0 takes any
-	REST string // likewise; empty serves no REST
-
-	// Register adds the services.
-	Register func(*grpc.Server)
-	// Gateway adds their REST face, which calls them through conn.
-	Gateway func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error
-}
-
 // New binds the listeners; [Server.Serve] serves them.
 func New(ctx context.Context, c Config) (_ *Server, err error) {
 	s := &Server{}
@@ -79,7 +68,9 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		grpc.ConnectionTimeout(headerTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout}),
 	)
-	c.Register(s.grpc)
+	for _, service := range c.Services {
+		service.Register(s.grpc)
+	}
 	if c.REST == "" {
 		return s, nil
 	}
@@ -100,8 +91,13 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
 		}),
 	)
-	if err := c.Gateway(ctx, mux, s.conn); err != nil {
-		return nil, err
+	for _, service := range c.Services {
+		if service.Gateway == nil {
+			continue
+		}
+		if err := service.Gateway(ctx, mux, s.conn); err != nil {
+			return nil, err
+		}
 	}
 	s.http = &http.Server{
 		Handler:           http.MaxBytesHandler(revalidated(bare(mux)), 2*MaxMessage),

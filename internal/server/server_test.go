@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/internal/server"
 	"google.golang.org/grpc"
@@ -56,10 +55,10 @@ func (s *service) Submit(_ context.Context, r *zkconsentv1.SubmitRequest) (*zkco
 func config(s *service) server.Config {
 	return server.Config{
 		GRPC: "127.0.0.1:0", REST: "localhost:0",
-		Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, s) },
-		Gateway: func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
-			return zkconsentv1.RegisterRegistryServiceHandler(ctx, mux, conn)
-		},
+		Services: []server.Service{{
+			Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, s) },
+			Gateway:  zkconsentv1.RegisterRegistryServiceHandler,
+		}},
 	}
 }
 

@@ -89,9 +89,9 @@ func serve(ctx context.Context, home ledger.Home, o *ledger.Options, ready func(
 	if err != nil {
 		return err
 	}
-	s, err := server.New(ctx, server.Config{GRPC: "127.0.0.1:0", Register: func(g *grpc.Server) {
+	s, err := server.New(ctx, server.Config{GRPC: "127.0.0.1:0", Services: []server.Service{{Register: func(g *grpc.Server) {
 		zkconsentv1.RegisterRegistryServiceServer(g, wire.NewService(n, n.Genesis().Encode()))
-	}})
+	}}}})
 	if err != nil {
 		return errors.Join(err, n.Stop())
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/client"
 	"github.com/zkconsent/zkconsent/consent"
@@ -59,12 +58,13 @@ func startNode(t testing.TB) *ledger.Node {
 // address of REST.
 func serve(t testing.TB, source light.Source, genesis []byte) (*wire.Remote, string) {
 	t.Helper()
+	service := wire.NewService(source, genesis)
 	s, err := server.New(context.Background(), server.Config{
 		GRPC: "127.0.0.1:0", REST: "127.0.0.1:0",
-		Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, wire.NewService(source, genesis)) },
-		Gateway: func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
-			return zkconsentv1.RegisterRegistryServiceHandler(ctx, mux, conn)
-		},
+		Services: []server.Service{{
+			Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, service) },
+			Gateway:  zkconsentv1.RegisterRegistryServiceHandler,
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
