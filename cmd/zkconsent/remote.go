@@ -21,9 +21,9 @@ type remote struct {
 
 func (r *remote) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.server, "server", os.Getenv("ZKCONSENT_SERVER"), "`address` HOST:PORT or https://HOST:PORT of a service that does it, or several replicas of one with commas between ($ZKCONSENT_SERVER)")
-	f.StringVar(&r.ca, "tls-ca", os.Getenv("ZKCONSENT_TLS_CA"), "`file` in PEM with the certificates of who vouches for services ($ZKCONSENT_TLS_CA; default: the system's)")
-	f.StringVar(&r.cert, "tls-cert", os.Getenv("ZKCONSENT_TLS_CERT"), "`file` in PEM with the certificate to show to the service ($ZKCONSENT_TLS_CERT)")
-	f.StringVar(&r.key, "tls-key", os.Getenv("ZKCONSENT_TLS_KEY"), "`file` in PEM with the certificate's key ($ZKCONSENT_TLS_KEY)")
+	f.StringVar(&r.ca, "tls-ca", os.Getenv("ZKCONSENT_SERVER_CA"), "`file` in PEM with the certificates of who vouches for services ($ZKCONSENT_SERVER_CA; default: the system's)")
+	f.StringVar(&r.cert, "tls-cert", os.Getenv("ZKCONSENT_CLIENT_CERT"), "`file` in PEM with the certificate to show to the service ($ZKCONSENT_CLIENT_CERT)")
+	f.StringVar(&r.key, "tls-key", os.Getenv("ZKCONSENT_CLIENT_KEY"), "`file` in PEM with the certificate's key ($ZKCONSENT_CLIENT_KEY)")
 	f.StringVar(&r.token, "token-file", os.Getenv("ZKCONSENT_TOKEN_FILE"), "`file` with a bearer token for the service ($ZKCONSENT_TOKEN_FILE)")
 }
 
