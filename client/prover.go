@@ -45,7 +45,11 @@ func NewProver(c *Conn, progress func(stage Stage, ahead int)) *Prover {
 // where the answer is no proof of the circuit's size; whether a proof proves the
 // statement is for the wallet to verify.
 func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error) {
-	secret := w.EncodeSecret()
+	return p.send(ctx, s, w.EncodeSecret())
+}
+
+// send has a statement proved with a witness message, which it overwrites.
+func (p *Prover) send(ctx context.Context, s *consent.Statement, secret []byte) (consent.Proof, error) {
 	defer clear(secret)
 	var b []byte
 	var err error

@@ -47,9 +47,18 @@ func readToken(path string) (Token, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %s cannot be read", ErrToken, path)
 	}
+	t, err := parseToken(b)
+	if err != nil {
+		return "", fmt.Errorf("%w: file %s", err, path)
+	}
+	return t, nil
+}
+
+// parseToken reads a token with line ends behind it.
+func parseToken(b []byte) (Token, error) {
 	t := Token(strings.TrimRight(string(b), "\r\n"))
 	if err := t.check(); err != nil {
-		return "", fmt.Errorf("%w: file %s", err, path)
+		return "", err
 	}
 	return t, nil
 }
