@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"crypto/x509"
-	"net"
 	"net/netip"
 
 	"google.golang.org/grpc/credentials"
@@ -49,7 +48,9 @@ func originOf(ctx context.Context) Origin {
 	if !ok {
 		return o
 	}
-	o.Address = AddressOf(p.Addr)
+	if p.Addr != nil {
+		o.Address = AddressOf(p.Addr.String())
+	}
 	switch info := p.AuthInfo.(type) {
 	case credentials.TLSInfo:
 		if len(info.State.VerifiedChains) > 0 && len(info.State.VerifiedChains[0]) > 0 {
@@ -61,13 +62,9 @@ func originOf(ctx context.Context) Origin {
 	return o
 }
 
-// AddressOf is the IP address of one end of a connection, invalid where it has
-// none.
-func AddressOf(a net.Addr) netip.Addr {
-	if a == nil {
-		return netip.Addr{}
-	}
-	if p, err := netip.ParseAddrPort(a.String()); err == nil {
+// AddressOf is the IP address in host:port, invalid where there is none.
+func AddressOf(hostPort string) netip.Addr {
+	if p, err := netip.ParseAddrPort(hostPort); err == nil {
 		return p.Addr().Unmap().WithZone("")
 	}
 	return netip.Addr{}

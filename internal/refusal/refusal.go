@@ -38,6 +38,7 @@ const (
 	NoIssuer      Reason = "NO_ISSUER"       // the issuer of a token cannot be asked for its keys
 	NoStore       Reason = "NO_STORE"        // the store cannot be asked
 	TooLate       Reason = "TOO_LATE"        // the call's time was over
+	NotReady      Reason = "NOT_READY"       // the process has begun and cannot serve yet, or cannot at present
 	NotServed     Reason = "NOT_SERVED"      // this process does not serve that
 	Stopping      Reason = "STOPPING"        // the process is being stopped
 	Reused        Reason = "REUSED"          // an idempotency key was used for something else
