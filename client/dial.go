@@ -17,8 +17,8 @@ import (
 
 // The limits of a connection.
 const (
-	maxHeaders       = 64 << 10 // what a service says beside an answer, in bytes
-	keepaliveTime    = 30 * time.Second
+	maxHeaders       = 64 << 10         // what a service says beside an answer, in bytes
+	keepaliveTime    = 45 * time.Second // services cut off who pings more often than each 30 s
 	keepaliveTimeout = 20 * time.Second
 	connectTimeout   = 10 * time.Second
 )

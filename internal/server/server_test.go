@@ -82,7 +82,7 @@ func start(t *testing.T, s *service) (api zkconsentv1.RegistryServiceClient, url
 	return zkconsentv1.NewRegistryServiceClient(conn), "http://" + srv.RESTAddr(), stop
 }
 
-func short(t *testing.T) context.Context {
+func short(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
