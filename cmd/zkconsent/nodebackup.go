@@ -270,7 +270,7 @@ members anew: by blocks, or by a snapshot with zkconsent node start --join.`,
 }
 
 // joinFrom opens the members that a new node reads light blocks from.
-func (x *service) joinFrom(a *app, addresses []string) (done func(), err error) {
+func (x *service) joinFrom(addresses []string) (done func(), err error) {
 	var open []io.Closer
 	done = func() {
 		for _, c := range open {
@@ -278,7 +278,7 @@ func (x *service) joinFrom(a *app, addresses []string) (done func(), err error) 
 		}
 	}
 	for _, address := range addresses {
-		r, err := a.reach(address, 1)
+		r, err := reach(address, x.ca, 1)
 		if err != nil {
 			done()
 			return nil, misuse("--join %s: %w", address, err)

@@ -24,19 +24,20 @@ type nodes struct {
 	remotes []*wire.Remote
 }
 
-// reach prepares one node, without asking it anything yet. It is not told who
-// reads: neither a certificate nor a token goes to it.
-func (a *app) reach(address string, attempts int) (*wire.Remote, error) {
-	conn, err := client.Dial(client.Config{Addresses: []string{address}, CAFile: a.remote.ca, Attempts: attempts})
+// reach prepares one node, without asking it anything yet; ca, if not empty, is
+// a file with who may vouch for it. It is not told who reads: neither a
+// certificate nor a token goes to it.
+func reach(address, ca string, attempts int) (*wire.Remote, error) {
+	conn, err := client.Dial(client.Config{Addresses: []string{address}, CAFile: ca, Attempts: attempts})
 	if err != nil {
 		return nil, err
 	}
 	return wire.NewRemote(conn), nil
 }
 
-// dial prepares the nodes of --node, without asking them anything yet.
-func (a *app) dial() (*nodes, error) {
-	addresses := a.node
+// dial prepares the nodes of --node, without asking them anything yet. ca is as
+// in reach.
+func dial(addresses, ca string) (*nodes, error) {
 	if addresses == "" {
 		return nil, errors.New("which node? name its address with --node HOST:PORT or $ZKCONSENT_NODE")
 	}
@@ -56,7 +57,7 @@ func (a *app) dial() (*nodes, error) {
 		if list[i] = address; address == "" || slices.Contains(list[:i], address) {
 			return nil, errors.Join(misuse("--node %q: the addresses of different nodes, with commas between", addresses), n.Close())
 		}
-		r, err := a.reach(address, attempts)
+		r, err := reach(address, ca, attempts)
 		if err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
