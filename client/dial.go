@@ -21,6 +21,7 @@ const (
 	keepaliveTime    = 45 * time.Second // services cut off who pings more often than each 30 s
 	keepaliveTimeout = 20 * time.Second
 	connectTimeout   = 10 * time.Second
+	reconnect        = 2 * time.Second // at most between two attempts to connect
 )
 
 // A Conn is a connection to a service, over which generated clients call it. Its
@@ -95,7 +96,7 @@ func (c *Config) options() []grpc.DialOption {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.MaxAnswer)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: min(c.Backoff, maxBackoff) / 2, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxBackoff},
+			Backoff:           backoff.Config{BaseDelay: min(c.Backoff, reconnect) / 2, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnect},
 			MinConnectTimeout: connectTimeout,
 		}),
 	}

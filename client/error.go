@@ -25,8 +25,10 @@ const (
 	Busy          = refusal.Busy
 	Unknown       = refusal.Unknown
 	NoLedger      = refusal.NoLedger
+	NoIssuer      = refusal.NoIssuer
 	NoStore       = refusal.NoStore
 	TooLate       = refusal.TooLate
+	NotReady      = refusal.NotReady
 	NotServed     = refusal.NotServed
 	Stopping      = refusal.Stopping
 	Reused        = refusal.Reused

@@ -7,11 +7,12 @@ import (
 	"fmt"
 
 	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/verifier"
 )
 
 // Check goes through the whole file: SQLite's own structure, the sum of every
 // row, and that each answer has its request and, under the rule once, its
-// spent nullifier. It returns nil or an error that wraps ErrDamaged.
+// spent nullifier. It returns nil or an error that wraps verifier.ErrStoreDamaged.
 func (s *Store) Check(ctx context.Context) error {
 	for _, pragma := range []string{"PRAGMA integrity_check(1)", "PRAGMA foreign_key_check"} {
 		if err := s.each(ctx, pragma, func(rows *sql.Rows) error {
@@ -28,7 +29,7 @@ func (s *Store) Check(ctx context.Context) error {
 				return err
 			}
 			if first.String != "ok" {
-				return fmt.Errorf("%w: %s: %s", ErrDamaged, pragma, first.String)
+				return fmt.Errorf("%w: %s: %s", verifier.ErrStoreDamaged, pragma, first.String)
 			}
 			return nil
 		}); err != nil {
@@ -47,7 +48,7 @@ func (s *Store) Check(ctx context.Context) error {
 			return err
 		}
 		if !bytes.Equal(check, sumSpent(scope, nullifier)) {
-			return fmt.Errorf("%w: a spent nullifier", ErrDamaged)
+			return fmt.Errorf("%w: a spent nullifier", verifier.ErrStoreDamaged)
 		}
 		return nil
 	}); err != nil {
@@ -60,7 +61,7 @@ func (s *Store) Check(ctx context.Context) error {
 		}
 		spent, err := spentIn(ctx, s.read, a.Scope, a.Nullifier)
 		if err == nil && !spent {
-			err = fmt.Errorf("%w: the nullifier of the answer to request %x is not spent", ErrDamaged, a.Request)
+			err = fmt.Errorf("%w: the nullifier of the answer to request %x is not spent", verifier.ErrStoreDamaged, a.Request)
 		}
 		return err
 	})

@@ -41,7 +41,7 @@ func TestRefusesForeignAndNewerFiles(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Repeat([]byte("not a database "), 1000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(ctx, path, nil); !errors.Is(err, ErrDamaged) {
+	if _, err := Open(ctx, path, nil); !errors.Is(err, verifier.ErrStoreDamaged) {
 		t.Errorf("a text file: %v", err)
 	}
 }
@@ -107,11 +107,11 @@ func TestAttack_AlteredRowsAreFound(t *testing.T) {
 		if _, err := s.write.Exec(statement); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Check(ctx); !errors.Is(err, ErrDamaged) {
+		if err := s.Check(ctx); !errors.Is(err, verifier.ErrStoreDamaged) {
 			t.Errorf("%s: %v", statement, err)
 		}
 		if strings.Contains(statement, "answers") {
-			if _, err := s.Answer(ctx, id(1)); !errors.Is(err, ErrDamaged) {
+			if _, err := s.Answer(ctx, id(1)); !errors.Is(err, verifier.ErrStoreDamaged) {
 				t.Errorf("reading after %s: %v", statement, err)
 			}
 		}

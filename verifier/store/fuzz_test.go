@@ -38,7 +38,7 @@ func FuzzScanRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id []byte, expires int64, signed, check []byte) {
 		a, err := scanRequest(row{id, expires, signed, check})
 		if err != nil {
-			if !errors.Is(err, ErrDamaged) {
+			if !errors.Is(err, verifier.ErrStoreDamaged) {
 				t.Fatalf("untyped error %v", err)
 			}
 			return
@@ -62,7 +62,7 @@ func FuzzScanAnswer(f *testing.F) {
 			}
 			a, err := scanAnswer(columns, withRecord)
 			if err != nil {
-				if !errors.Is(err, ErrDamaged) {
+				if !errors.Is(err, verifier.ErrStoreDamaged) {
 					t.Fatalf("untyped error %v", err)
 				}
 				continue

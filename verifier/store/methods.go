@@ -13,12 +13,18 @@ import (
 	"github.com/zkconsent/zkconsent/verifier"
 )
 
-// AddRequest implements verifier.Requests. An id that is already there is an error.
+// AddRequest implements verifier.Requests.
 func (s *Store) AddRequest(ctx context.Context, a verifier.Asked) error {
 	return s.inTransaction(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO requests ("+requestColumns+") VALUES (?, ?, ?, ?)",
+		r, err := tx.ExecContext(ctx, "INSERT INTO requests ("+requestColumns+") VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			a.ID[:], int64(a.Expires), a.Signed, sumRequest(&a))
-		return err
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+		return verifier.ErrExists
 	})
 }
 
@@ -52,7 +58,7 @@ func spentIn(ctx context.Context, q querier, scope, nullifier fr.Element) (bool,
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil
 	case err == nil && !bytes.Equal(check, sumSpent(sc[:], n[:])):
-		return true, fmt.Errorf("%w: a spent nullifier", ErrDamaged)
+		return true, fmt.Errorf("%w: a spent nullifier", verifier.ErrStoreDamaged)
 	}
 	return err == nil, err
 }
@@ -94,12 +100,30 @@ func (s *Store) Accept(ctx context.Context, a verifier.Answer) error {
 
 // Standing implements verifier.Records.
 func (s *Store) Standing(ctx context.Context, now consent.Time, after *[16]byte, limit int) ([]verifier.Answer, error) {
+	return s.standing(ctx, "", nil, page{now, after, limit})
+}
+
+// StandingIn implements verifier.Scopes.
+func (s *Store) StandingIn(ctx context.Context, scope fr.Element, now consent.Time, after *[16]byte, limit int) ([]verifier.Answer, error) {
+	sc := scope.Bytes()
+	return s.standing(ctx, "scope = ? AND ", []any{sc[:]}, page{now, after, limit})
+}
+
+// A page is a part of the standing answers.
+type page struct {
+	now   consent.Time
+	after *[16]byte
+	limit int
+}
+
+// standing reads a page of the standing answers for which a condition holds.
+func (s *Store) standing(ctx context.Context, where string, args []any, p page) ([]verifier.Answer, error) {
 	from := []byte{}
-	if after != nil {
-		from = after[:]
+	if p.after != nil {
+		from = p.after[:]
 	}
-	rows, err := s.read.QueryContext(ctx, "SELECT "+answerColumns+" FROM answers WHERE rule <> 'none' AND until >= ? AND request > ? ORDER BY request LIMIT ?",
-		int64(now), from, limit)
+	rows, err := s.read.QueryContext(ctx, "SELECT "+answerColumns+" FROM answers WHERE "+where+
+		"rule <> 'none' AND until >= ? AND request > ? ORDER BY request LIMIT ?", append(args, int64(p.now), from, max(p.limit, 0))...)
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -113,6 +137,14 @@ func (s *Store) Standing(ctx context.Context, now consent.Time, after *[16]byte,
 		out = append(out, a)
 	}
 	return out, wrap(rows.Err())
+}
+
+// CountScope implements verifier.Scopes.
+func (s *Store) CountScope(ctx context.Context, scope fr.Element, now consent.Time) (answers, nullifiers, standing uint64, err error) {
+	sc := scope.Bytes()
+	err = s.read.QueryRowContext(ctx, `SELECT count(*), count(DISTINCT nullifier), count(*) FILTER (WHERE rule <> 'none' AND until >= ?)
+		FROM answers WHERE scope = ?`, int64(now), sc[:]).Scan(&answers, &nullifiers, &standing)
+	return answers, nullifiers, standing, wrap(err)
 }
 
 // Purge implements verifier.Records.

@@ -61,7 +61,7 @@ func scanRequest(row scanner) (a verifier.Asked, err error) {
 	}
 	a.Expires = consent.Time(expires)
 	if copy(a.ID[:], id) != len(a.ID) || !bytes.Equal(check, sumRequest(&a)) {
-		return verifier.Asked{}, fmt.Errorf("%w: request %x", ErrDamaged, id)
+		return verifier.Asked{}, fmt.Errorf("%w: request %x", verifier.ErrStoreDamaged, id)
 	}
 	return a, nil
 }
@@ -84,7 +84,7 @@ func scanAnswer(row scanner, withRecord bool) (a verifier.Answer, err error) {
 	if err := row.Scan(to...); err != nil {
 		return verifier.Answer{}, err
 	}
-	damaged := fmt.Errorf("%w: answer to request %x", ErrDamaged, request)
+	damaged := fmt.Errorf("%w: answer to request %x", verifier.ErrStoreDamaged, request)
 	if copy(a.Request[:], request) != len(a.Request) || copy(a.Digest[:], digest) != len(a.Digest) {
 		return verifier.Answer{}, damaged
 	}

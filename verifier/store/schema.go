@@ -42,6 +42,9 @@ CREATE TABLE answers (
 ) STRICT;
 CREATE INDEX answers_until ON answers (until);
 `,
+	`
+CREATE INDEX answers_scope ON answers (scope, request, until, rule, nullifier);
+`,
 }
 
 // migrate brings the file up to the newest schema, one transaction a step, and

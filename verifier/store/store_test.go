@@ -92,8 +92,13 @@ func TestKeepsWhatItWasGiven(t *testing.T) {
 			t.Errorf("%s of an unknown id: %v", name, err)
 		}
 	}
-	if err := s.AddRequest(ctx, asked(1)); err == nil {
-		t.Error("a request replaced another one of the same id")
+	other := asked(1)
+	other.Signed = []byte("another request")
+	if err := s.AddRequest(ctx, other); !errors.Is(err, verifier.ErrExists) {
+		t.Errorf("a request of the same id: %v", err)
+	}
+	if got, err := s.Request(ctx, id(1)); err != nil || !bytes.Equal(got.Signed, []byte("request")) {
+		t.Errorf("the request after another one of the same id: %v, %v", got, err)
 	}
 }
 
