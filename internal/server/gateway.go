@@ -225,8 +225,9 @@ func writeFault(w http.ResponseWriter, code int, err error) {
 		}
 	}
 	s := status.Convert(complete(err))
-	switch s.Message() {
-	case (&http.MaxBytesError{}).Error(): // the gateway keeps the text alone
+	// Of a body that is too large the gateway keeps the text alone; gRPC has a code
+	// for a message that is, which services use with a reason.
+	if s.Message() == (&http.MaxBytesError{}).Error() || status.Code(err) == codes.ResourceExhausted && refusal.Of(err) == "" {
 		code, s = http.StatusRequestEntityTooLarge, status.Convert(tooLarge())
 	}
 	if code == 0 {
