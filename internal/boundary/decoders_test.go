@@ -91,8 +91,9 @@ var decoders = map[string]map[string]string{
 		"decodeContents":  "FuzzDecodeContents",
 		"readFile":        "- finds the file for decodeContainer, and bounds its size",
 	},
-	"internal/armor": {"Decode": "FuzzDecode"},
-	"internal/field": {"Parse": "FuzzParse", "ParseHex": "FuzzParseHex"},
+	"internal/armor":    {"Decode": "FuzzDecode"},
+	"internal/field":    {"Parse": "FuzzParse", "ParseHex": "FuzzParseHex"},
+	"internal/identity": {"decodeKeys": "FuzzDecodeKeys"},
 	"internal/proof": {
 		"Decode":             "FuzzDecode",
 		"DecodePlonk":        "FuzzDecodePlonk",
@@ -107,6 +108,10 @@ var decoders = map[string]map[string]string{
 		"DecodePoint":  "FuzzDecodePoint",
 		"DecodeScalar": "FuzzDecodeScalar",
 		"Verify":       "FuzzVerify",
+	},
+	"internal/server": {
+		"strict.Unmarshal": "FuzzStrictJSON",
+		"readSmall":        "- reads the operator's own TLS files, of bounded size, for Go's decoders",
 	},
 	"internal/tlv": {"NewDecoder": "FuzzDecode"},
 	"prover": {
