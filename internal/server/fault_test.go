@@ -180,6 +180,28 @@ func TestFault_Resets(t *testing.T) {
 	s.over("services: HTTP/2 streams reset at once", injected, faulttest.Count{Outcome: "connections cut off", N: cut}, faulttest.Count{Outcome: "calls of others served meanwhile", N: served})
 }
 
+// TestAttack_PingsWithoutEnd: a caller that makes the server answer pings, for
+// nothing, is cut off.
+func TestAttack_PingsWithoutEnd(t *testing.T) {
+	s := newSiege(t, server.Config{})
+	f := speak(t, s.dialTCP(s.x.GRPCAddr()))
+	defer f.close()
+	for range 1000 {
+		f.mu.Lock()
+		err := f.framer.WritePing(false, [8]byte{1})
+		f.mu.Unlock()
+		if err != nil {
+			break
+		}
+	}
+	select {
+	case <-f.ended:
+	case <-time.After(30 * time.Second):
+		t.Error("it answers without end")
+	}
+	s.over("services: pings without end", 1000)
+}
+
 // TestFault_IdleConnections: connections that say nothing, many more than there
 // are places, and as many as there are places.
 func TestFault_IdleConnections(t *testing.T) {
