@@ -52,6 +52,8 @@ func TestFault_LedgerGone(t *testing.T) {
 	stream, err := d.api.WatchWithdrawals(as(w.ctx, "cert:clerk"), &zkconsentv1.VerifierServiceWatchWithdrawalsRequest{})
 	w.must(err)
 
+	last, _, err := d.ledger.Head(w.ctx)
+	w.must(err)
 	w.halt()
 	if long() {
 		time.Sleep(65 * time.Second) // the ledger's maxHeadAge is a minute
@@ -87,7 +89,10 @@ func TestFault_LedgerGone(t *testing.T) {
 		r, err := d.api.Verify(w.ctx, &zkconsentv1.VerifyRequest{Presentation: waiting})
 		return err == nil && r.Verdict.Accepted
 	})
-	w.must(d.service.Ready())
+	w.eventually("a newer head", func() bool {
+		h, _, err := d.ledger.Head(w.ctx)
+		return err == nil && h.Height > last.Height+1 && d.service.Ready() == nil
+	})
 	recovered(t, "ledger gone", back)
 	d.holds(t, before, accepted, was)
 	stream, err = d.api.WatchWithdrawals(as(w.ctx, "cert:clerk"), &zkconsentv1.VerifierServiceWatchWithdrawalsRequest{})
