@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/internal/refusal"
@@ -139,26 +138,24 @@ func TestAttack_QueueFlood(t *testing.T) {
 	h := &held{Store: d.store, open: make(chan struct{})}
 	flooded := &desk{w: w, store: d.store, folder: d.folder, log: &logged{}}
 	flooded.run(w.insurer, h, func(c *verifying.Config) { c.Calls = 4 })
-	var group sync.WaitGroup
-	ctx, away := context.WithCancel(w.ctx)
+	ctx, away := context.WithCancel(as(w.ctx, "cert:clerk"))
 	defer away()
-	codesOf := make([]error, 4)
-	for i := range codesOf {
-		group.Go(func() {
-			_, codesOf[i] = flooded.api.VerifyBatch(ctx, &zkconsentv1.VerifyBatchRequest{Presentations: slices.Repeat([][]byte{shaped(1)}, verifying.MaxBatch)})
-		})
+	ends := make(chan error)
+	for range 8 {
+		go func() {
+			_, err := flooded.api.VerifyBatch(ctx, &zkconsentv1.VerifyBatchRequest{Presentations: slices.Repeat([][]byte{shaped(1)}, verifying.MaxBatch)})
+			ends <- err
+		}()
 	}
-	w.eventually("a full house", func() bool { return h.count() > 0 })
-	w.eventually("a refusal", func() bool {
-		short, cancel := context.WithTimeout(w.ctx, 200*time.Millisecond)
-		defer cancel()
-		_, err := flooded.api.Verify(short, &zkconsentv1.VerifyRequest{Presentation: shaped(2)})
-		return refusal.Of(err) == refusal.Busy && refusal.After(err) > 0
-	})
+	for range 4 { // four have the places, and keep them
+		refused(t, <-ends, codes.ResourceExhausted, refusal.Busy)
+	}
+	w.eventually("work", func() bool { return h.count() > 0 })
+	_, err := flooded.api.Verify(w.ctx, &zkconsentv1.VerifyRequest{Presentation: shaped(2)})
+	refused(t, err, codes.ResourceExhausted, refusal.Busy)
 	away()
-	group.Wait()
-	for _, err := range codesOf {
-		if err == nil {
+	for range 4 {
+		if err := <-ends; err == nil {
 			t.Error("a batch that nobody waits for was finished")
 		}
 	}
