@@ -126,10 +126,12 @@ func (a *app) root() *cobra.Command {
 force and that attested facts meet a policy, without saying who they are.
 
 Each party works in its own folder (--home): a patient's wallet, an authority's
-key, an issuer's register, a verifier's records. Parties exchange files only.
+key, an issuer's register, a verifier's records. Parties exchange files, or call
+services that others run (--server, prove --prover, prove --present).
 
 Exit status: 0 done or accepted, 1 failed, 2 wrong usage, 3 denied, 4 no decision
-(the ledger is unreachable or its newest state too old), 5 nothing to present.`,
+(the ledger or a service is unreachable, or the ledger's newest state too old), 5
+nothing to present.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -3,8 +3,8 @@
 // a node of the ledger, one verb each.
 //
 // Exit status: 0 done or accepted, 1 failed, 2 wrong usage, 3 denied, 4 no
-// decision (the ledger's newest state is unreachable or too old), 5 the wallet
-// has nothing to present.
+// decision (a service is unreachable, or the ledger's newest state is or is too
+// old), 5 the wallet has nothing to present.
 package main
 
 import (
