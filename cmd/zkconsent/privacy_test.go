@@ -22,6 +22,7 @@ import (
 	"github.com/zkconsent/zkconsent/internal/armor"
 	"github.com/zkconsent/zkconsent/internal/proving"
 	"github.com/zkconsent/zkconsent/prover/provertest"
+	"github.com/zkconsent/zkconsent/registry/ledger/wire"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
@@ -112,10 +113,38 @@ func servedProver(t *testing.T, secure *tls.Config) (address string, callers *[]
 	return "https://" + l.Addr().String(), callers
 }
 
+// servedNode is a face of a node over TLS that asks for certificates. It notes
+// the tokens and certificates that come with calls.
+func servedNode(t *testing.T, node string, secure *tls.Config) (address string, said *[]string) {
+	t.Helper()
+	r, err := reach(node, "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	said = &[]string{}
+	g := grpc.NewServer(grpc.Creds(credentials.NewTLS(secure)), grpc.UnaryInterceptor(func(ctx context.Context, q any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+		md, _ := metadata.FromIncomingContext(ctx)
+		from, _ := peer.FromContext(ctx)
+		mu.Lock()
+		*said = append(*said, fmt.Sprint(md.Get("authorization"), len(from.AuthInfo.(credentials.TLSInfo).State.PeerCertificates)))
+		mu.Unlock()
+		return h(ctx, q)
+	}))
+	zkconsentv1.RegisterRegistryServiceServer(g, wire.NewService(r, nil))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = g.Serve(l) }()
+	t.Cleanup(func() { g.Stop(); _ = r.Close() })
+	return "https://" + l.Addr().String(), said
+}
+
 // TestAttack_VerifierAsksWhoAnswers: a wallet that has its proof made by a
-// service says there who calls, and to the verifier, which asks for it, nothing:
-// not when it fetches the request, not when it presents, and not when it
-// presents again.
+// service says there who calls, and to the verifier and the node, which ask for
+// it, nothing: not when it reads the ledger or fetches the request, not when it
+// presents, and not when it presents again.
 func TestAttack_VerifierAsksWhoAnswers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a ledger, a wallet and a prover's service take several seconds")
@@ -133,6 +162,7 @@ func TestAttack_VerifierAsksWhoAnswers(t *testing.T) {
 	d.Server = httptest.NewUnstartedServer(d)
 	d.TLS = secure.Clone()
 	d.TLS.ClientAuth = tls.RequestClientCert
+	node, said := servedNode(t, w.node, d.TLS.Clone())
 	d.StartTLS()
 	t.Cleanup(d.Close)
 	policy := strings.Replace(consentPolicy, `"context": "study"`, `"context": "study", "return": "`+d.URL+`/v1/presentations"`, 1)
@@ -155,7 +185,7 @@ func TestAttack_VerifierAsksWhoAnswers(t *testing.T) {
 
 	// The verifier cannot decide: the answer is kept, and the patient is told how
 	// to hand it in again.
-	who := []string{"--tls-ca", "ca.pem", "--tls-cert", "patient.pem", "--tls-key", "patient.key", "--token-file", w.write("token", []byte("patient-17\n"))}
+	who := []string{"--node", node, "--tls-ca", "ca.pem", "--tls-cert", "patient.pem", "--tls-key", "patient.key", "--token-file", w.write("token", []byte("patient-17\n"))}
 	d.decide = func([]byte) (any, bool) { return nil, false }
 	answer := w.file("answer.zkc")
 	status, _, complaint := w.cli("patient", 0, append(who, "prove", "--yes", "--request", d.URL+"/v1/requests/"+id, "--prover", address, "--present", "--out", answer)...)
@@ -172,6 +202,14 @@ func TestAttack_VerifierAsksWhoAnswers(t *testing.T) {
 
 	if len(*callers) != 1 || (*callers)[0] != "[Bearer patient-17] [patient.example.org]" {
 		t.Errorf("the prover's service saw %q", *callers)
+	}
+	for _, s := range *said {
+		if s != "[]0" && s != "[] 0" {
+			t.Errorf("a node was told %s", s)
+		}
+	}
+	if len(*said) == 0 {
+		t.Error("the node over TLS was not read")
 	}
 	from := map[string]bool{}
 	for _, r := range d.visits {
