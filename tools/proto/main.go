@@ -7,11 +7,13 @@
 // Usage: proto -root REPOSITORY -plugins FOLDER [-check]
 //
 //	proto -root REPOSITORY -image FILE [-bare]
+//	proto -root REPOSITORY -released FILE
 //
 // With -check nothing is written; it fails if a file would differ, or if one
 // is left over from a .proto file that is gone. With -image the descriptors are
 // written for buf, which then needs no network for the imports; -bare leaves
-// out the comments.
+// out the comments. With -released nothing is written; it fails if a REST address
+// of an earlier image is gone.
 package main
 
 import (
@@ -24,39 +26,58 @@ import (
 	"strings"
 )
 
+// A job is what one run of the command does.
+type job struct {
+	root     string // the repository
+	plugins  string // the folder of the plugins' executables
+	check    bool   // compare instead of writing
+	image    string // write the descriptors to this file and nothing else
+	bare     bool   // with image: without comments
+	released string // hold REST addresses against this image and do nothing else
+}
+
 func main() {
-	root := flag.String("root", ".", "the repository")
-	folder := flag.String("plugins", "", "the folder of the plugins' executables")
-	check := flag.Bool("check", false, "compare instead of writing")
-	image := flag.String("image", "", "write the descriptors to this file and nothing else")
-	bare := flag.Bool("bare", false, "with -image: without comments")
+	var j job
+	flag.StringVar(&j.root, "root", ".", "the repository")
+	flag.StringVar(&j.plugins, "plugins", "", "the folder of the plugins' executables")
+	flag.BoolVar(&j.check, "check", false, "compare instead of writing")
+	flag.StringVar(&j.image, "image", "", "write the descriptors to this file and nothing else")
+	flag.BoolVar(&j.bare, "bare", false, "with -image: without comments")
+	flag.StringVar(&j.released, "released", "", "hold REST addresses against this image and do nothing else")
 	flag.Parse()
-	if err := run(context.Background(), *root, *folder, *image, *check, *bare); err != nil {
+	if err := j.run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "proto:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, root, folder, image string, check, bare bool) error {
-	in, err := compile(ctx, root)
+func (j job) run(ctx context.Context) error {
+	in, err := compile(ctx, j.root)
 	if err != nil {
 		return err
 	}
-	if image != "" {
-		b, err := in.image(bare)
+	switch {
+	case j.image != "":
+		b, err := in.image(j.bare)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(image, b, 0o644)
+		return os.WriteFile(j.image, b, 0o644)
+	case j.released != "":
+		b, err := os.ReadFile(j.released)
+		if err != nil {
+			return err
+		}
+		return in.gone(b)
 	}
-	files, err := in.generate(ctx, root, folder)
+	files, err := in.generate(ctx, j.root, j.plugins)
 	switch {
 	case err != nil:
 		return err
-	case check:
-		return compare(root, files)
+	case j.check:
+		return compare(j.root, files)
 	default:
-		return write(root, files)
+		return write(j.root, files)
 	}
 }
 

@@ -86,6 +86,9 @@ func check(info *buildinfo.BuildInfo, bill []byte) error {
 			faults = append(faults, name+" is in the bill alone")
 		}
 	}
+	if !slices.ContainsFunc(doc.Components, func(c component) bool { return c.Name == "std" }) {
+		faults = append(faults, "the standard library is not in the bill")
+	}
 	slices.Sort(faults)
 	if len(faults) > 0 {
 		return errors.New(strings.Join(faults, "; "))

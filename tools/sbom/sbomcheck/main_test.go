@@ -28,14 +28,15 @@ func TestABillIsOfItsBinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, b := range map[string][]byte{
-		"an older format":     bill("1.4", "m", a, c),
-		"another program":     bill("1.6", "n", a, c),
-		"a module is missing": bill("1.6", "m", a),
-		"another version":     bill("1.6", "m", module("a", "v2"), c),
-		"what was replaced":   bill("1.6", "m", a, module("b", "v1")),
-		"one too many":        bill("1.6", "m", a, c, module("d", "v1")),
-		"without an address":  bill("1.6", "m", a, c, `{"name":"d","version":"v1"}`),
-		"nothing":             nil,
+		"an older format":              bill("1.4", "m", a, c, std),
+		"another program":              bill("1.6", "n", a, c, std),
+		"a module is missing":          bill("1.6", "m", a, std),
+		"another version":              bill("1.6", "m", module("a", "v2"), c, std),
+		"what was replaced":            bill("1.6", "m", a, module("b", "v1"), std),
+		"one too many":                 bill("1.6", "m", a, c, module("d", "v1"), std),
+		"without an address":           bill("1.6", "m", a, c, `{"name":"d","version":"v1"}`, std),
+		"without the standard library": bill("1.6", "m", a, c),
+		"nothing":                      nil,
 	} {
 		if err := check(info, b); err == nil {
 			t.Errorf("%s: passes", name)
