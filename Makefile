@@ -20,7 +20,7 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated interface release-api security tools vulnerabilities sbom reproducible test test-full test-ledger assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
+.PHONY: help build generate check format vet lint boundary generated interface release-api security test-tools vulnerabilities sbom reproducible test test-full test-ledger assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,8 @@ build: ## build bin/zkconsent
 demo: build ## the whole story on this machine, in a temporary folder
 	bin/zkconsent demo
 
-check: format vet lint boundary generated interface security tools vulnerabilities ## everything that reads the source and does not run it; says at the end what was skipped
-	@cat $(SKIPPED)/* 2>/dev/null || echo "nothing was skipped"
+check: format vet lint boundary generated interface security test-tools vulnerabilities ## everything that reads the source and does not run it; says at the end what was skipped
+	@if said=$$(cat $(SKIPPED)/* 2>/dev/null); then echo "skipped:"; echo "$$said"; else echo "skipped: nothing"; fi
 
 testnet: build ## a consortium of four members as four processes on this machine, until Ctrl-C; ZKCONSENT_TESTNET_ONCE=1 tests itself and stops
 	deploy/testnet.sh
@@ -68,7 +68,7 @@ release-api: $(BIN)/.proto ## take the interface as it stands for the released o
 security: $(BIN)/.lint ## gosec, each finding with its reason in tools/lint/security/exceptions.txt
 	$(BIN)/security -gosec $(BIN)/gosec -exceptions tools/lint/security/exceptions.txt ./...
 
-tools: ## tests of the tools
+test-tools: ## tests of the tools
 	go -C tools/lint test ./...
 	go -C tools/sbom test ./...
 

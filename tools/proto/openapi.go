@@ -93,6 +93,7 @@ func (in *input) operation(op object) error {
 	if !ok {
 		return fmt.Errorf("operation %q is no method", id)
 	}
+	op["x-order"] = rpc.Index()
 	op["x-method"] = "/" + string(rpc.Parent().FullName()) + "/" + string(rpc.Name())
 	if responses, ok := op["responses"].(object); ok {
 		responses["default"] = object{"description": refused, "schema": object{"$ref": "#/definitions/rpcStatus"}}
@@ -129,13 +130,14 @@ func (in *input) describe(definitions object) error {
 				continue // its fields are parameters
 			}
 			properties, _ := definition["properties"].(object)
-			var required []string
+			var required, order []string
 			for j := range m.Fields().Len() {
 				field := m.Fields().Get(j)
 				property, ok := properties[field.JSONName()].(object)
 				if !ok {
 					return fmt.Errorf("%s is not in the document", field.FullName())
 				}
+				order = append(order, field.JSONName())
 				needed, err := keywords(property, field)
 				if err != nil {
 					return err
@@ -143,6 +145,9 @@ func (in *input) describe(definitions object) error {
 				if needed {
 					required = append(required, field.JSONName())
 				}
+			}
+			if len(order) > 0 {
+				definition["x-order"] = order // JSON has none; comments may need it
 			}
 			if len(required) > 0 {
 				definition["required"] = required
