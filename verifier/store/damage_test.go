@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -122,60 +121,6 @@ func TestFullDiskIsAnErrorAndNoAnswer(t *testing.T) {
 	}
 	if err := s.Accept(ctx, answer(1, consent.Once, 5)); err != nil {
 		t.Errorf("after room was made: %v", err)
-	}
-}
-
-func TestCancelledAcceptLeavesNothing(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "v.db"), nil)
-	add(t, s, 1)
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := s.Accept(ctx, answer(1, consent.Once, 5)); !errors.Is(err, context.Canceled) {
-		t.Fatalf("%v", err)
-	}
-	if spent, err := s.Spent(context.Background(), field.Uint(7), field.Uint(5)); err != nil || spent {
-		t.Fatalf("spent %v, %v", spent, err)
-	}
-}
-
-func TestAttack_AlteredRowsAreFound(t *testing.T) {
-	ctx := context.Background()
-	for _, statement := range []string{
-		"UPDATE requests SET expires = expires + 1",
-		"UPDATE requests SET signed = x'00'",
-		"UPDATE answers SET rule = 'none'",
-		"UPDATE answers SET until = until + 1",
-		"UPDATE answers SET record = x'00'",
-		"UPDATE answers SET watch = zeroblob(32)",
-		"UPDATE answers SET nullifier = zeroblob(32)",
-		"UPDATE answers SET digest = zeroblob(32)",
-		"UPDATE spent SET nullifier = zeroblob(32)",
-		"DELETE FROM spent",
-	} {
-		path := filepath.Join(t.TempDir(), "v.db")
-		s, err := Open(ctx, path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		add(t, s, 1)
-		if err := s.Accept(ctx, answer(1, consent.Once, 5)); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Check(ctx); err != nil {
-			t.Fatalf("before: %v", err)
-		}
-		if _, err := s.write.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Check(ctx); !errors.Is(err, verifier.ErrStoreDamaged) {
-			t.Errorf("%s: %v", statement, err)
-		}
-		if strings.Contains(statement, "answers") {
-			if _, err := s.Answer(ctx, id(1)); !errors.Is(err, verifier.ErrStoreDamaged) {
-				t.Errorf("reading after %s: %v", statement, err)
-			}
-		}
-		s.Close()
 	}
 }
 
