@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -75,6 +76,10 @@ func lead(ctx context.Context, db *sql.DB) error {
 		return tooNew(version, newest)
 	}
 	_, err = p.Up(ctx)
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == duplicateTable {
+		return fmt.Errorf("%w: its tables are another program's: %w", ErrForeign, err)
+	}
 	return err
 }
 
