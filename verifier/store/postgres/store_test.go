@@ -141,6 +141,9 @@ func TestPurgesInSteps(t *testing.T) {
 }
 
 func TestRefusesServersThatForget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a server of its own")
+	}
 	s := postgrestest.Start(t, "fsync=off")
 	if _, err := Open(context.Background(), DSN(s.DSN("postgres")), nil); !errors.Is(err, ErrNotDurable) {
 		t.Errorf("fsync is off: %v", err)

@@ -26,7 +26,8 @@ n=0
 while [ -e "$f" ] && kill -QUIT "$p" 2>/dev/null && [ "$n" -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
 rm -rf "$1"`
 
-// A Server is a running PostgreSQL. Its methods are for one goroutine.
+// A Server is a running PostgreSQL. Its methods, but
+// for Database and DSN, are for one goroutine.
 type Server struct {
 	programs, dir string
 	owner         owner
@@ -38,23 +39,27 @@ type Server struct {
 	free          []string // those that no test uses
 }
 
-// shared is the server of the test binary; its lock guards the databases of all.
+// shared is the server of the test binary; its lock guards the lists of databases of all.
 var shared struct {
 	sync.Mutex
 	server *Server
 }
 
-// Database takes an empty database on the server of this test binary, which it
-// starts if need be, and returns its connection string. The database is emptied
-// for another test when this one ends.
-func Database(t testing.TB) string {
+// Shared is the server of this test binary, started if need be.
+func Shared(t testing.TB) *Server {
 	t.Helper()
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil {
 		shared.server = start(t, nil)
 	}
-	return shared.server.database(t)
+	return shared.server
+}
+
+// Database is an empty database on the shared server: see [Server.Database].
+func Database(t testing.TB) string {
+	t.Helper()
+	return Shared(t).Database(t)
 }
 
 // Start starts a server for this test alone, with settings such as
@@ -66,8 +71,7 @@ func Start(t testing.TB, settings ...string) *Server {
 		if s.process != nil {
 			s.Kill(t)
 		}
-		s.alive.Close()
-		s.watcher.Wait()
+		s.alive.Close() // the watcher takes the folder away in its own time
 	})
 	return s
 }
@@ -188,15 +192,6 @@ func (s *Server) DSN(database string) string {
 	return fmt.Sprintf("host=%s port=5432 user=postgres dbname=%s", s.dir, database)
 }
 
-// Database returns the connection string of an empty database. It is emptied
-// for another test when this one ends.
-func (s *Server) Database(t testing.TB) string {
-	t.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	return s.database(t)
-}
-
 // empty leaves a database as it was made, which is quicker than making another.
 const empty = `DO $$ DECLARE name text; BEGIN
 	PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
@@ -207,8 +202,12 @@ const empty = `DO $$ DECLARE name text; BEGIN
 	CREATE SCHEMA public;
 END $$`
 
-func (s *Server) database(t testing.TB) string {
+// Database returns the connection string of an empty database. It is emptied
+// for another test when this one ends.
+func (s *Server) Database(t testing.TB) string {
 	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
 	var name string
 	if n := len(s.free); n > 0 {
 		name, s.free = s.free[n-1], s.free[:n-1]
