@@ -99,7 +99,8 @@ func versionOf(ctx context.Context, db *sql.DB) (version int64, err error) {
 	case !readable:
 		return 0, errors.New("the role may not read " + versions)
 	}
-	return version, db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versions).Scan(&version)
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versions).Scan(&version)
+	return version, err
 }
 
 // A locker lets one replica after the other change the tables, in a schema that
