@@ -34,7 +34,7 @@ func lasting(short, full time.Duration) time.Duration {
 func TestFault_DatabaseGone(t *testing.T) {
 	away := lasting(3*time.Second, time.Minute)
 	if testing.Short() {
-		away = time.Second
+		away = 500 * time.Millisecond
 	}
 	server := postgrestest.Start(t)
 	for _, c := range []struct {

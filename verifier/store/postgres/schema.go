@@ -48,12 +48,8 @@ func lead(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	turns, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(1, 600), lock.WithUnlockTimeout(1, 5))
-	if err != nil {
-		return err
-	}
 	p, err := goose.NewProvider(goose.DialectPostgres, db, steps, goose.WithTableName(versions),
-		goose.WithSessionLocker(locker{turns}), goose.WithDisableGlobalRegistry(true))
+		goose.WithSessionLocker(turns{}), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
@@ -103,13 +99,15 @@ func versionOf(ctx context.Context, db *sql.DB) (version int64, err error) {
 	return version, err
 }
 
-// A locker lets one replica after the other change the tables, in a schema that
-// the first one makes.
-type locker struct{ lock.SessionLocker }
+// turns lets one replica after the other change the tables, in a schema that the
+// first one makes.
+type turns struct{}
 
-// SessionLock implements lock.SessionLocker.
-func (l locker) SessionLock(ctx context.Context, c *sql.Conn) error {
-	if err := l.SessionLocker.SessionLock(ctx, c); err != nil {
+var _ lock.SessionLocker = turns{}
+
+// SessionLock implements lock.SessionLocker. It waits for as long as ctx lasts.
+func (turns) SessionLock(ctx context.Context, c *sql.Conn) error {
+	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lockID); err != nil {
 		return err
 	}
 	var there bool
@@ -117,16 +115,14 @@ func (l locker) SessionLock(ctx context.Context, c *sql.Conn) error {
 	if err == nil && !there {
 		_, err = c.ExecContext(ctx, "CREATE SCHEMA zkconsent_verifier")
 	}
-	if err != nil {
-		return errors.Join(err, l.SessionUnlock(context.WithoutCancel(ctx), c))
-	}
-	return nil
+	return err // the lock goes with the connection, which is closed then
 }
 
 // SessionUnlock implements lock.SessionLocker. It is called with a context that
 // never ends.
-func (l locker) SessionUnlock(ctx context.Context, c *sql.Conn) error {
+func (turns) SessionUnlock(ctx context.Context, c *sql.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return l.SessionLocker.SessionUnlock(ctx, c)
+	_, err := c.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", lockID)
+	return err
 }

@@ -26,8 +26,8 @@ n=0
 while [ -e "$f" ] && kill -QUIT "$p" 2>/dev/null && [ "$n" -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
 rm -rf "$1"`
 
-// A Server is a running PostgreSQL. Its methods, but
-// for Database and DSN, are for one goroutine.
+// A Server is a running PostgreSQL. Its methods, but for Database and DSN, are
+// for one goroutine.
 type Server struct {
 	programs, dir string
 	owner         owner
@@ -39,7 +39,8 @@ type Server struct {
 	free          []string // those that no test uses
 }
 
-// shared is the server of the test binary; its lock guards the lists of databases of all.
+// shared is the server of the test binary; its lock guards the lists of
+// databases of all.
 var shared struct {
 	sync.Mutex
 	server *Server
@@ -82,7 +83,7 @@ func start(t testing.TB, settings []string) *Server {
 	var err error
 	// The name of a socket has at most 107 bytes, and the folders above it must
 	// be open to the server's owner: the system's own folder is, others may not be.
-	if s.dir, err = os.MkdirTemp("/tmp", "zkc-pg-"); err != nil {
+	if s.dir, err = os.MkdirTemp(folder(), "zkc-pg-"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.owner.give(s.dir); err != nil {
@@ -123,7 +124,7 @@ func (s *Server) Begin(t testing.TB) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	args := []string{"-D", s.data(), "-p", "5432", "-k", s.dir, "-h", "", "-c", "shared_buffers=16MB", "-c", "max_connections=60", "-c", "autovacuum=off"}
+	args := []string{"-D", s.data(), "-p", "5432", "-k", s.dir, "-h", "", "-c", "shared_buffers=16MB", "-c", "max_connections=60", "-c", "autovacuum=off", "-c", "max_wal_size=64MB"}
 	for _, setting := range s.settings {
 		args = append(args, "-c", setting)
 	}
