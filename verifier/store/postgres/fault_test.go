@@ -54,7 +54,7 @@ func TestFault_DatabaseGone(t *testing.T) {
 			o := &Options{Conns: 4, Timeout: 2 * time.Second}
 			l := startLoad(t, open(t, p.dsn(name), o), open(t, p.dsn(name), o), open(t, p.dsn(name), o))
 			l.reach(20)
-			took := watchGrowth(func() {
+			took := watchGrowth(p, func() {
 				c.go_(p)
 				time.Sleep(away)
 			})
@@ -76,7 +76,7 @@ func TestFault_DatabaseGone(t *testing.T) {
 			faulttest.Row(t, fmt.Sprintf("the fleet's database is %s for %s", c.name, away), 1,
 				faulttest.Count{Outcome: "calls refused as away", N: int(l.away.Load())}, faulttest.Count{Outcome: "answers acknowledged and kept", N: kept},
 				faulttest.Count{Outcome: "lost", N: 0}, faulttest.Count{Outcome: "ms until all replicas worked", N: int(recovery.Milliseconds())},
-				faulttest.Count{Outcome: "KiB more at most", N: int(took.heap >> 10)})
+				faulttest.Count{Outcome: "KiB more at most", N: int(took.heap >> 10)}, faulttest.Count{Outcome: "goroutines at most", N: took.goroutines})
 		})
 	}
 }

@@ -148,8 +148,9 @@ type growth struct {
 	heap       uint64
 }
 
-// watchGrowth runs f and looks at the process meanwhile.
-func watchGrowth(f func()) (g growth) {
+// watchGrowth runs f and looks at the process meanwhile, but for goroutines of
+// the test's own network.
+func watchGrowth(network *proxy, f func()) (g growth) {
 	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -162,7 +163,7 @@ func watchGrowth(f func()) (g growth) {
 			if now.HeapAlloc > before.HeapAlloc {
 				g.heap = max(g.heap, now.HeapAlloc-before.HeapAlloc)
 			}
-			g.goroutines = max(g.goroutines, runtime.NumGoroutine())
+			g.goroutines = max(g.goroutines, runtime.NumGoroutine()-int(network.running.Load()))
 			select {
 			case <-done:
 				return

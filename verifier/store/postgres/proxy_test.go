@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/zkconsent/zkconsent/verifier/store/postgres/postgrestest"
@@ -16,6 +17,7 @@ type proxy struct {
 	listener net.Listener
 	server   string
 	all      sync.WaitGroup
+	running  atomic.Int64 // goroutines of its own
 
 	mu     sync.Mutex
 	moved  *sync.Cond
@@ -48,7 +50,11 @@ func newProxy(t testing.TB, server *postgrestest.Server) *proxy {
 			if err != nil {
 				return
 			}
-			p.all.Go(func() { p.carry(c) })
+			p.running.Add(3)
+			p.all.Go(func() {
+				defer p.running.Add(-3)
+				p.carry(c)
+			})
 		}
 	})
 	t.Cleanup(func() {
@@ -91,7 +97,7 @@ func (p *proxy) carry(client net.Conn) {
 func (p *proxy) pump(from, to net.Conn, asking bool) {
 	defer from.Close()
 	defer to.Close()
-	b := make([]byte, 1<<16)
+	b := make([]byte, 1<<12)
 	for {
 		n, err := from.Read(b)
 		if err != nil {
