@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -154,8 +156,9 @@ func (s *Server) answers(end time.Time) bool {
 		if s.execute("postgres", "SELECT 1") == nil {
 			return true
 		}
-		// It has this file for as long as it runs, and soon after it started.
-		if _, err := os.Stat(filepath.Join(s.data(), "postmaster.pid")); os.IsNotExist(err) && time.Since(begun) > 2*time.Second {
+		// Soon after it started, and for as long as it runs, its number is here.
+		held, _ := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+		if number, _, _ := strings.Cut(string(held), "\n"); number != strconv.Itoa(s.process.Process.Pid) && time.Since(begun) > 5*time.Second {
 			return false
 		}
 	}
@@ -167,13 +170,7 @@ func (s *Server) Stop(t testing.TB) { s.end(t, func() { s.process.Process.Signal
 
 // Kill ends all processes of the server at once, as a power cut would.
 func (s *Server) Kill(t testing.TB) {
-	s.end(t, func() {
-		all := children(s.process.Process.Pid)
-		kill(s.process.Process.Pid)
-		for _, pid := range all {
-			kill(pid)
-		}
-	})
+	s.end(t, func() { killAll(s.process.Process.Pid) })
 }
 
 func (s *Server) end(t testing.TB, how func()) {
