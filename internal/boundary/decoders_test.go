@@ -110,7 +110,8 @@ var decoders = map[string]map[string]string{
 		"DecodeScalar": "FuzzDecodeScalar",
 		"Verify":       "FuzzVerify",
 	},
-	"internal/tlv": {"NewDecoder": "FuzzDecode"},
+	"internal/tlv":       {"NewDecoder": "FuzzDecode"},
+	"internal/verifying": {"parseID": "FuzzParseID"},
 	"prover": {
 		"loadKeys":    "- finds the files of a manifest's entry for readPinned and internal/proof",
 		"readPinned":  "- reads a file of bounded size whose SHA-256 is the manifest's: its author chooses the bytes",
