@@ -37,8 +37,10 @@ var decoders = map[string]map[string]string{
 		"DecodeRequest":              "FuzzMessages",
 		"DecodeSchema":               "FuzzSchema",
 		"DecodeSealedBatch":          "FuzzMessages",
+		"DecodeSecretWitness":        "FuzzDecodeSecretWitness",
 		"DecodeSignedEnrolRequest":   "FuzzMessages",
 		"DecodeSignedRequest":        "FuzzMessages",
+		"DecodeStatement":            "FuzzDecodeStatement",
 		"DecodeTrustList":            "FuzzMessages",
 		"DecodeValueSet":             "FuzzMessages",
 		"decodeSigned":               "FuzzMessages",
@@ -113,7 +115,8 @@ var decoders = map[string]map[string]string{
 		"strict.Unmarshal": "FuzzStrictJSON",
 		"readSmall":        "- reads the operator's own TLS files, of bounded size, for Go's decoders",
 	},
-	"internal/tlv": {"NewDecoder": "FuzzDecode"},
+	"internal/tlv":       {"NewDecoder": "FuzzDecode"},
+	"internal/verifying": {"parseID": "FuzzParseID"},
 	"prover": {
 		"loadKeys":    "- finds the files of a manifest's entry for readPinned and internal/proof",
 		"readPinned":  "- reads a file of bounded size whose SHA-256 is the manifest's: its author chooses the bytes",
@@ -213,8 +216,9 @@ var decoders = map[string]map[string]string{
 		"decode": "FuzzParse",
 		"read":   "FuzzFiles",
 	},
-	"verifier/store": {
-		"scanAnswer":  "FuzzScanAnswer",
-		"scanRequest": "FuzzScanRequest",
+	"verifier/store/row": {
+		"ScanAnswer":  "FuzzScanAnswer",
+		"ScanRequest": "FuzzScanRequest",
+		"ScanSpent":   "FuzzScanSpent",
 	},
 }

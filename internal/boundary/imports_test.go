@@ -68,8 +68,18 @@ var rules = []rule{
 		never: []string{"verifier", "registry", "consent/wallet", grpc, cometbft},
 	},
 	{
+		// It sees a patient's records: it knows no verifier and no ledger to tell.
+		of:    []string{"internal/proving"},
+		never: []string{"verifier", "registry", "consent/wallet", "consent/issuer", cometbft},
+	},
+	{
 		of:    []string{"verifier"},
 		never: []string{"prover", "registry", "circuits", "consent/wallet", frontend, cometbft}, but: []string{"circuits/manifest"},
+	},
+	{
+		// It decides by what a verifier verified, and proves or orders nothing.
+		of:    []string{"internal/verifying"},
+		never: []string{"prover", "circuits", "consent/wallet", "consent/issuer", "registry/ledger", frontend}, but: []string{"circuits/manifest", "registry/ledger/light"},
 	},
 	{
 		of:    []string{"internal/field", "internal/tlv", "internal/poseidon", "internal/merkle", "internal/redsig", "internal/signed", "internal/armor"},
@@ -79,6 +89,16 @@ var rules = []rule{
 		// They serve whatever they are given, and know nothing of it.
 		of:    []string{"internal/identity", "internal/refusal", "internal/server"},
 		never: []string{"api", "circuits", "consent", "prover", "registry", "verifier", gnark, cometbft},
+	},
+	{
+		// Whoever runs a verifier chooses where it keeps what it kept.
+		of:     []string{"circuits", "consent", "internal", "prover", "registry", "verifier"},
+		except: []string{"verifier/store"},
+		never:  []string{"verifier/store", "github.com/jackc", "github.com/pressly"},
+	},
+	{
+		of: []string{"verifier/store"}, except: []string{"verifier/store/postgres"},
+		never: []string{"github.com/jackc"},
 	},
 	{
 		of:    []string{"api", "circuits", "consent", "internal", "prover", "registry", "verifier"},
@@ -194,6 +214,8 @@ func TestBoundariesAreSeen(t *testing.T) {
 		"state on cometbft":             {[]file{imports("registry/a.go", cometbft+"/cometbft/types")}, 1},
 		"ledger on cometbft":            {[]file{imports("registry/ledger/a.go", cometbft+"/cometbft/types")}, 0},
 		"wallet on verifier":            {[]file{imports("consent/wallet/a.go", module+"/verifier")}, 1},
+		"verifier on a database":        {[]file{imports("verifier/a.go", module+"/verifier/store")}, 1},
+		"a file on another database":    {[]file{imports("verifier/store/a.go", "github.com/jackc/pgx/v5")}, 1},
 		"prover on a command":           {[]file{imports("prover/a.go", module+"/cmd/zkconsent")}, 1},
 		"testing in the product":        {[]file{imports("prover/a.go", "testing")}, 1},
 		"testing in helpers":            {[]file{imports("circuits/circuittest/a.go", "testing")}, 0},
