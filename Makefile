@@ -11,6 +11,8 @@ export GOFLAGS
 
 CACHE := $(CURDIR)/.cache
 BIN := $(CACHE)/bin
+# A file here for each check that was skipped; its words are printed by `check`.
+SKIPPED := $(CACHE)/skipped
 GO_FILES = find . \( -name .git -o -name .cache -o -name node_modules \) -prune -o -name '*.go' -print
 FUZZTIME ?= 20s
 # Go would spend the whole time making one large input smaller. It also reports
@@ -18,7 +20,13 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
+# PostgreSQL's programs, for the tests of what a fleet of verifiers shares. That
+# they are named in the environment keeps results of before they were there from
+# standing.
+ZKCONSENT_POSTGRES ?= $(shell dirname "$$(readlink -f "$$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1)")" 2>/dev/null | grep /)
+export ZKCONSENT_POSTGRES
+
+.PHONY: help postgres build generate check format vet lint boundary generated interface release-api security test-tools vulnerabilities sbom reproducible test test-full test-ledger test-services assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +37,8 @@ build: ## build bin/zkconsent
 demo: build ## the whole story on this machine, in a temporary folder
 	bin/zkconsent demo
 
-check: format vet lint boundary generated vulnerabilities ## everything that reads the source and does not run it
+check: format vet lint boundary generated interface security test-tools vulnerabilities ## everything that reads the source and does not run it; says at the end what was skipped
+	@if said=$$(cat $(SKIPPED)/* 2>/dev/null); then echo "skipped:"; echo "$$said"; else echo "skipped: nothing"; fi
 
 testnet: build ## a consortium of four members as four processes on this machine, until Ctrl-C; ZKCONSENT_TESTNET_ONCE=1 tests itself and stops
 	deploy/testnet.sh
@@ -41,6 +50,7 @@ vet: ## go vet, with the tools' modules
 	go vet ./...
 	go -C tools/lint vet ./...
 	go -C tools/proto vet ./...
+	go -C tools/sbom vet ./...
 
 lint: $(BIN)/.lint ## staticcheck
 	$(BIN)/staticcheck ./...
@@ -51,21 +61,58 @@ boundary: ## import boundaries and banned calls
 generated: $(BIN)/.proto ## fail if api/ differs from what its .proto files generate
 	$(BIN)/proto -root . -plugins $(BIN) -check
 
+interface: $(BIN)/.proto $(BIN)/.buf ## buf lint, and what would break callers of the released interface
+	$(BIN)/proto -root . -image $(CACHE)/interface.binpb
+	$(BIN)/buf lint $(CACHE)/interface.binpb --config tools/buf/buf.yaml
+	$(BIN)/buf breaking $(CACHE)/interface.binpb --against api/released.binpb --config tools/buf/buf.yaml
+	$(BIN)/proto -root . -released api/released.binpb
+	ZKCONSENT_BUF=$(BIN)/buf go -C tools/proto test ./...
+
+release-api: $(BIN)/.proto ## take the interface as it stands for the released one
+	$(BIN)/proto -root . -bare -image api/released.binpb
+
+security: $(BIN)/.lint ## gosec, each finding with its reason in tools/lint/security/exceptions.txt
+	$(BIN)/security -gosec $(BIN)/gosec -exceptions tools/lint/security/exceptions.txt ./...
+
+test-tools: ## tests of the tools
+	go -C tools/lint test ./...
+	go -C tools/sbom test ./...
+
 vulnerabilities: $(BIN)/.lint ## govulncheck, where its database can be reached
-	$(BIN)/vulncheck -govulncheck $(BIN)/govulncheck ./...
+	$(BIN)/vulncheck -govulncheck $(BIN)/govulncheck -skipped $(SKIPPED)/vulnerabilities ./...
+
+sbom: build $(BIN)/.sbom ## bin/zkconsent.cdx.json, the bill of materials of bin/zkconsent (CycloneDX 1.6)
+	$(BIN)/cyclonedx-gomod bin -json -std -output-version 1.6 -output bin/zkconsent.cdx.json bin/zkconsent
+	$(BIN)/sbomcheck bin/zkconsent bin/zkconsent.cdx.json
+
+reproducible: build ## build bin/zkconsent again elsewhere, from nothing, and compare byte for byte
+	tools/reproducible.sh bin/zkconsent
 
 generate: $(BIN)/.proto ## write api/ anew from its .proto files
 	$(BIN)/proto -root . -plugins $(BIN)
 
-test: ## the short tests
+postgres: # say whether the tests that need it are run
+	@[ -n "$$ZKCONSENT_POSTGRES" ] && echo "PostgreSQL: $$ZKCONSENT_POSTGRES" || echo 'PostgreSQL: none found, its tests are SKIPPED (apt-get install postgresql)'
+
+test: postgres ## the short tests
 	go test -short -timeout 15m ./...
 
-test-full: ## all tests, fuzz seeds included
+test-full: postgres ## all tests, fuzz seeds included
 	go test -timeout 60m ./...
 
 test-ledger: ## break the ledger at full length: kills, failing disks, flipped bits, old backups, members of four that go or sign twice; prints the table, fails where one test fails
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
 	ZKCONSENT_FAULTS=1 go test -count=1 -p 1 -timeout 60m -run '^TestFault' -v ./registry/... 2>&1 | tee "$$log" | \
+	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \
+	[ $$state = 0 ] || { echo; grep -v '^=== ' "$$log"; }; \
+	echo; printf '%-52s %8s  %s\n' fault injected 'what became of it'; \
+	sed -n 's/^ *[a-z_]*\.go:[0-9]*: FAULT | //p' "$$log" | awk -F ' [|] ' '{ printf "%-52s %8s  %s\n", $$1, $$2, $$3 }'; \
+	exit $$state
+
+test-services: postgres ## break the services at full length: floods, slow callers, resets, a database and a ledger that are gone for a minute; prints the table, fails where one test fails
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
+	ZKCONSENT_SERVICES=1 go test -count=1 -p 1 -timeout 75m -run '^TestFault|^TestAttack_Fleet|^TestAttack_Replicas|^TestRefusesServersThatForget' -v \
+	  ./internal/... ./client/... ./verifier/... ./cmd/... 2>&1 | tee "$$log" | \
 	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \
 	[ $$state = 0 ] || { echo; grep -v '^=== ' "$$log"; }; \
 	echo; printf '%-52s %8s  %s\n' fault injected 'what became of it'; \
@@ -113,4 +160,12 @@ $(BIN)/.lint: tools/lint/go.mod tools/lint/go.sum $(wildcard tools/lint/*/*.go)
 
 $(BIN)/.proto: tools/proto/go.mod tools/proto/go.sum $(wildcard tools/proto/*.go)
 	GOBIN=$(BIN) go -C tools/proto install tool .
+	@touch $@
+
+$(BIN)/.buf: tools/buf/go.mod tools/buf/go.sum
+	GOBIN=$(BIN) go -C tools/buf install tool
+	@touch $@
+
+$(BIN)/.sbom: tools/sbom/go.mod tools/sbom/go.sum $(wildcard tools/sbom/*/*.go)
+	GOBIN=$(BIN) go -C tools/sbom install tool ./...
 	@touch $@

@@ -1,13 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
 
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/verifier"
+	"github.com/zkconsent/zkconsent/verifier/store/row"
 )
 
 // Check goes through the whole file: SQLite's own structure, the sum of every
@@ -36,26 +36,17 @@ func (s *Store) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.each(ctx, "SELECT "+requestColumns+" FROM requests", func(rows *sql.Rows) error {
-		_, err := scanRequest(rows)
+	if err := s.each(ctx, "SELECT "+row.RequestColumns+" FROM requests", func(rows *sql.Rows) error {
+		_, err := row.ScanRequest(rows)
 		return err
 	}); err != nil {
 		return err
 	}
-	if err := s.each(ctx, "SELECT scope, nullifier, sum FROM spent", func(rows *sql.Rows) error {
-		var scope, nullifier, check []byte
-		if err := rows.Scan(&scope, &nullifier, &check); err != nil {
-			return err
-		}
-		if !bytes.Equal(check, sumSpent(scope, nullifier)) {
-			return fmt.Errorf("%w: a spent nullifier", verifier.ErrStoreDamaged)
-		}
-		return nil
-	}); err != nil {
+	if err := s.each(ctx, "SELECT "+row.SpentColumns+" FROM spent", func(rows *sql.Rows) error { return row.ScanSpent(rows) }); err != nil {
 		return err
 	}
-	return s.each(ctx, "SELECT "+answerColumns+recordColumn+" FROM answers", func(rows *sql.Rows) error {
-		a, err := scanAnswer(rows, true)
+	return s.each(ctx, "SELECT "+row.AnswerColumns+row.RecordColumn+" FROM answers", func(rows *sql.Rows) error {
+		a, err := row.ScanAnswer(rows, true)
 		if err != nil || a.Rule != consent.Once {
 			return err
 		}
