@@ -35,8 +35,10 @@ const (
 	Busy          Reason = "BUSY"            // the service has no place left
 	Unknown       Reason = "UNKNOWN"         // there is no such thing
 	NoLedger      Reason = "NO_LEDGER"       // the ledger cannot be reached, lies, or stands still
+	NoIssuer      Reason = "NO_ISSUER"       // the issuer of a token cannot be asked for its keys
 	NoStore       Reason = "NO_STORE"        // the store cannot be asked
 	TooLate       Reason = "TOO_LATE"        // the call's time was over
+	NotReady      Reason = "NOT_READY"       // the process has begun and cannot serve yet, or cannot at present
 	NotServed     Reason = "NOT_SERVED"      // this process does not serve that
 	Stopping      Reason = "STOPPING"        // the process is being stopped
 	Reused        Reason = "REUSED"          // an idempotency key was used for something else

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/zkconsent/zkconsent/internal/identity"
@@ -40,6 +41,14 @@ type Config struct {
 	// /readyz and the health service. It is asked often. Default: always ready.
 	Ready func() error
 
+	// Linger is how long it goes on serving after it said that it is not ready
+	// any more, for those who send it calls to notice; default: no time.
+	Linger time.Duration
+
+	// Drain bounds the time in which calls under way may finish at the end;
+	// default 5 s.
+	Drain time.Duration
+
 	// MaxConnections bounds the open connections of each listener; default 512.
 	// When all places are taken, the connection that has been idle for longest
 	// is closed for a new one.
@@ -72,10 +81,4 @@ type TLS struct {
 	// shows one must hold one of these; default: client certificates are not
 	// asked for.
 	ClientCAFile string
-}
-
-// An AdminConfig says what the operator's own listener shows.
-type AdminConfig struct {
-	Listen  string       // loopback host:port
-	Metrics http.Handler // behind /metrics; nil shows none
 }

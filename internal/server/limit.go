@@ -3,51 +3,149 @@ package server
 import (
 	"net"
 	"sync"
+	"time"
 )
 
-// maxConns bounds the open connections of a listener. Without a bound a local
-// process could take all of the node's file descriptors, and with them its
-// store.
+// maxConns is how many open connections a listener has. Without a bound others
+// could take all of the process's file descriptors, and with them its store.
 const maxConns = 512
 
-// limited is a listener that accepts a connection when there is a place.
+// limited is a listener with so many places. When all are taken, the connection
+// that has been without a call for longest is closed for a new one: whoever
+// opens connections and says nothing closes only their own kind, and a client
+// that is cut off between two calls dials again. A connection with a call under
+// way keeps its place; when all have one, the new connection waits.
 type limited struct {
 	net.Listener
-	places chan struct{}
-	closed chan struct{}
-	once   sync.Once
+	max int
+
+	mu     sync.Mutex
+	placed map[string]*placed // by remote address
+	left   chan struct{}      // closed when a place may have become free
+	closed bool
 }
 
-func limit(l net.Listener, n int) net.Listener {
-	return &limited{Listener: l, places: make(chan struct{}, n), closed: make(chan struct{})}
+func limit(l net.Listener, n int) *limited {
+	return &limited{Listener: l, max: n, placed: map[string]*placed{}, left: make(chan struct{})}
+}
+
+// placed is a connection that has a place.
+type placed struct {
+	net.Conn
+	in    *limited
+	since time.Time // it was opened
+
+	// Guarded by in.mu.
+	calls int       // under way
+	idle  time.Time // since when there has been none
+	gone  bool
 }
 
 func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if p := l.place(c); p != nil {
+			return p, nil
+		}
+		_ = c.Close() // the listener was closed
 	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
+}
+
+// place finds a place for a connection, or returns nil once the listener is
+// closed.
+func (l *limited) place(c net.Conn) *placed {
+	for {
+		l.mu.Lock()
+		if l.closed {
+			l.mu.Unlock()
+			return nil
+		}
+		if len(l.placed) < l.max {
+			now := time.Now()
+			p := &placed{Conn: c, in: l, since: now, idle: now}
+			l.placed[c.RemoteAddr().String()] = p
+			l.mu.Unlock()
+			return p
+		}
+		idlest, left := l.idlest(), l.left
+		l.mu.Unlock()
+		if idlest != nil {
+			_ = idlest.Close()
+			continue
+		}
+		<-left
 	}
-	return &placed{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
+}
+
+func (l *limited) idlest() (found *placed) {
+	for _, p := range l.placed {
+		if p.calls == 0 && (found == nil || p.idle.Before(found.idle)) {
+			found = p
+		}
+	}
+	return found
+}
+
+// of finds the connection from an address, nil if there is none.
+func (l *limited) of(remote net.Addr) *placed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.placed[remote.String()]
+}
+
+// open is the number of connections.
+func (l *limited) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.placed)
+}
+
+// wake lets those look again who wait for a place. Its caller holds mu.
+func (l *limited) wake() {
+	close(l.left)
+	l.left = make(chan struct{})
 }
 
 func (l *limited) Close() error {
-	l.once.Do(func() { close(l.closed) })
+	l.mu.Lock()
+	if !l.closed {
+		l.closed = true
+		l.wake()
+	}
+	l.mu.Unlock()
 	return l.Listener.Close()
 }
 
-// placed is a connection that gives its place back when it is closed.
-type placed struct {
-	net.Conn
-	leave func()
+// Close gives the place back.
+func (p *placed) Close() error {
+	p.in.mu.Lock()
+	if !p.gone {
+		p.gone = true
+		if remote := p.RemoteAddr().String(); p.in.placed[remote] == p {
+			delete(p.in.placed, remote)
+		}
+		p.in.wake()
+	}
+	p.in.mu.Unlock()
+	return p.Conn.Close()
 }
 
-func (c *placed) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
+// enter begins a call.
+func (p *placed) enter() {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	p.calls++
+}
+
+// leave ends a call.
+func (p *placed) leave() {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	if p.calls--; p.calls == 0 {
+		p.idle = time.Now()
+		p.in.wake()
+	}
 }

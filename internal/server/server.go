@@ -1,26 +1,30 @@
 // Package server runs gRPC services with a REST face beside them: listeners,
-// limits and an orderly end (docs/spec.md §8).
+// TLS, who is let in, limits, health, and an orderly end (docs/spec.md §8,
+// docs/authorization.md).
 //
 // # Caveats
 //
-// It speaks plaintext and therefore refuses to listen anywhere but on the
-// loopback interface: what a wallet reads, and when, must not be open to
-// whoever shares its network.
+// Without TLS it refuses to listen anywhere but on the loopback interface: what
+// a wallet reads, and when, must not be open to whoever shares its network. A
+// connection may live for an hour, and a client's authority that is taken out
+// of the files is trusted on it for as long.
 package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"crypto/tls"
+	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // The limits of every connection.
@@ -29,179 +33,267 @@ const (
 	// of 4,096 sealed records, about 0.3 MiB.
 	MaxMessage = 1 << 20
 
+	maxBody       = 3 * MaxMessage / 2 // a message in base64, and its frame
+	maxAnswer     = 8 << 20            // of a service to the REST face: a range of a log is larger than any request
 	maxStreams    = 64
+	streamWindow  = 64 << 10 // bytes that a caller sends before somebody reads them
+	connWindow    = 256 << 10
 	maxHeaders    = 16 << 10
+	maxAge        = time.Hour
+	ageGrace      = 5 * time.Minute
 	idleTimeout   = 5 * time.Minute
+	pingEvery     = 30 * time.Second // a caller that pings more often is cut off
+	checkEvery    = time.Minute      // a connection that says nothing is asked whether it is there
+	checkTimeout  = 20 * time.Second
 	headerTimeout = 5 * time.Second
-	bodyTimeout   = 30 * time.Second
+	bodyTimeout   = 15 * time.Second
 	answerTimeout = 2 * time.Minute // of REST; longer than a client waits for a transaction
 	drainTimeout  = 5 * time.Second
+	farewell      = time.Second // for answers of calls that have ended
 )
-
-// ErrNotLoopback reports an address that others than this machine can reach.
-var ErrNotLoopback = errors.New("server: plaintext is served on loopback addresses only")
 
 // A Server owns its two listeners.
 type Server struct {
-	grpc     *grpc.Server
-	http     *http.Server
-	grpcAddr net.Listener
-	httpAddr net.Listener
-	conn     *grpc.ClientConn
+	outer  *grpc.Server // for outsiders
+	inner  *grpc.Server // for the REST face; nil without one
+	http   *http.Server
+	inside *inside
+
+	grpcListener, restListener *limited
+	restSecure                 net.Listener // the latter, with TLS where there is
+
+	gate   *gate
+	health *health
+	linger time.Duration
+	drain  time.Duration
 }
 
 // New binds the listeners; [Server.Serve] serves them.
 func New(ctx context.Context, c Config) (_ *Server, err error) {
-	s := &Server{}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = maxConns
+	}
+	if c.Drain == 0 {
+		c.Drain = drainTimeout
+	}
+	if c.TLS != nil && c.Guard == nil {
+		return nil, ErrNoGuard
+	}
+	s := &Server{gate: newGate(), health: newHealth(c.Ready, c.Logger), linger: c.Linger, drain: c.Drain}
 	defer func() {
 		if err != nil {
 			s.close()
 		}
 	}()
-	if s.grpcAddr, err = listen(c.GRPC); err != nil {
+	var secure *reloading
+	if c.TLS != nil {
+		if secure, err = newReloading(*c.TLS, c.Logger); err != nil {
+			return nil, err
+		}
+	}
+	bind := func(address string) (*limited, error) {
+		l, err := listen(address, secure != nil)
+		if err != nil {
+			return nil, err
+		}
+		return limit(l, c.MaxConnections), nil
+	}
+	if s.grpcListener, err = bind(c.GRPC); err != nil {
 		return nil, err
 	}
-	s.grpc = grpc.NewServer(
-		grpc.MaxRecvMsgSize(MaxMessage),
-		grpc.MaxHeaderListSize(maxHeaders),
-		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.ConnectionTimeout(headerTimeout),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout}),
-	)
-	for _, service := range c.Services {
-		service.Register(s.grpc)
+	if c.REST != "" {
+		if s.restListener, err = bind(c.REST); err != nil {
+			return nil, err
+		}
 	}
+	all := &calls{gate: s.gate, log: c.Logger, known: map[string]bool{}}
+	s.serveGRPC(c, all, secure)
 	if c.REST == "" {
 		return s, nil
 	}
-	if s.httpAddr, err = listen(c.REST); err != nil {
-		return nil, err
-	}
-	s.conn, err = grpc.NewClient(s.grpcAddr.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
-	if err != nil {
-		return nil, err
-	}
-	mux := runtime.NewServeMux(
-		// The gateway's own default lets Grpc-Metadata-* through; see also bare.
-		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithOutgoingHeaderMatcher(outgoing),
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
-			MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: true},
-			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
+	return s, s.serveREST(ctx, c, all, secure)
+}
+
+// serveGRPC makes the server for outsiders.
+func (s *Server) serveGRPC(c Config, all *calls, secure *reloading) {
+	r := newReceivers(s.grpcListener)
+	options := []grpc.ServerOption{
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(headerTimeout),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connWindow),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: idleTimeout, MaxConnectionAge: maxAge, MaxConnectionAgeGrace: ageGrace, Time: checkEvery, Timeout: checkTimeout,
 		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
+		grpc.InTapHandle(r.tap),
+		grpc.StatsHandler(r),
+	}
+	if secure != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(secure.config("h2"))))
+	}
+	s.outer = s.register(c, all, options, nil, nil)
+	for service, info := range s.outer.GetServiceInfo() {
+		s.health.services[service] = true
+		for _, m := range info.Methods {
+			all.known["/"+service+"/"+m.Name] = true
+		}
+	}
+}
+
+// register makes a gRPC server with the services, and all that their calls go
+// through.
+func (s *Server) register(c Config, all *calls, options []grpc.ServerOption, unary []grpc.UnaryServerInterceptor, stream []grpc.StreamServerInterceptor) *grpc.Server {
+	unary, stream = append(unary, all.unary), append(stream, all.stream)
+	if c.Guard != nil {
+		unary, stream = append(unary, c.Guard.Unary()), append(stream, c.Guard.Stream())
+	}
+	options = append(options,
+		grpc.MaxRecvMsgSize(MaxMessage),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.UnknownServiceHandler(notServed),
+		grpc.ChainUnaryInterceptor(slices.Concat(unary, c.Unary)...),
+		grpc.ChainStreamInterceptor(slices.Concat(stream, c.Stream)...),
 	)
+	g := grpc.NewServer(append(options, c.Options...)...)
+	healthv1.RegisterHealthServer(g, s.health)
+	for _, service := range c.Services {
+		service.Register(g)
+	}
+	return g
+}
+
+// serveREST makes the REST face, and the server through which it calls.
+func (s *Server) serveREST(ctx context.Context, c Config, all *calls, secure *reloading) (err error) {
+	if s.inside, err = newInside(); err != nil {
+		return err
+	}
+	s.inner = s.register(c, all, []grpc.ServerOption{grpc.MaxConcurrentStreams(uint32(c.MaxConnections) + 1)},
+		[]grpc.UnaryServerInterceptor{s.inside.unary}, []grpc.StreamServerInterceptor{s.inside.stream})
+	pages := map[string]http.Handler{"/healthz": http.HandlerFunc(alive), "/readyz": http.HandlerFunc(s.health.readyz)}
+	for path, page := range c.Pages {
+		pages[path] = page
+	}
+	f := newFace(s.inside, pages, c.Logger)
 	for _, service := range c.Services {
 		if service.Gateway == nil {
 			continue
 		}
-		if err := service.Gateway(ctx, mux, s.conn); err != nil {
-			return nil, err
+		if err := service.Gateway(ctx, f.mux, s.inside.conn); err != nil {
+			return err
 		}
 	}
+	s.restSecure = s.restListener
+	if secure != nil {
+		s.restSecure = tls.NewListener(s.restListener, secure.config("http/1.1"))
+	}
+	// HTTP/1.1 alone: one connection is one call at a time, so that the bound of
+	// connections is one of calls, and there are no streams to reset.
+	only := &http.Protocols{}
+	only.SetHTTP1(true)
 	s.http = &http.Server{
-		Handler:           http.MaxBytesHandler(revalidated(bare(mux)), 2*MaxMessage),
+		Handler:           f.handler(),
+		Protocols:         only,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaders,
-	}
-	return s, nil
-}
-
-// maxAnswer bounds what the REST face takes from its own services: a range of
-// a log is larger than any request.
-const maxAnswer = 8 << 20
-
-// bare hands on a request with the two headers that say how its body and its
-// answer are written, and nothing else. Past its header matcher the gateway
-// still makes metadata of Authorization, X-Forwarded-*, Host and the remote
-// address, and obeys Grpc-Timeout: what an unknown caller writes there would
-// look to a service like something that the gateway vouches for.
-func bare(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b := r.WithContext(r.Context())
-		b.Header = http.Header{}
-		for _, name := range []string{"Accept", "Content-Type"} {
-			if v := r.Header.Get(name); v != "" {
-				b.Header.Set(name, v)
+		ErrorLog:          log.New(io.Discard, "", 0), // it tells addresses of callers
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			if t, ok := conn.(*tls.Conn); ok {
+				conn = t.NetConn()
 			}
-		}
-		b.Host, b.RemoteAddr = "", ""
-		next.ServeHTTP(w, b)
-	})
-}
-
-func listen(address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, fmt.Errorf("server: address %q: %w", address, err)
+			return context.WithValue(ctx, placeKey{}, conn)
+		},
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("%w: %q", ErrNotLoopback, address)
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	// What "localhost" is, the resolver says.
-	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
-		return nil, errors.Join(fmt.Errorf("%w: %q is %s", ErrNotLoopback, address, l.Addr()), l.Close())
-	}
-	return limit(l, maxConns), nil
+	return nil
 }
 
 // GRPCAddr is where gRPC is served.
-func (s *Server) GRPCAddr() string { return s.grpcAddr.Addr().String() }
+func (s *Server) GRPCAddr() string { return s.grpcListener.Addr().String() }
 
 // RESTAddr is where REST is served, empty where it is not.
 func (s *Server) RESTAddr() string {
-	if s.httpAddr == nil {
+	if s.restListener == nil {
 		return ""
 	}
-	return s.httpAddr.Addr().String()
+	return s.restListener.Addr().String()
 }
 
-// Serve serves until ctx ends, then lets calls under way finish for a few
-// seconds. It returns nil after an orderly end.
+// Serve serves until ctx ends. Then it says that it is not ready, goes on for
+// the time Linger, refuses new calls as UNAVAILABLE with the reason STOPPING,
+// lets those under way finish for the time Drain, and returns nil.
 func (s *Server) Serve(ctx context.Context) error {
-	failed := make(chan error, 2)
-	go func() { failed <- s.grpc.Serve(s.grpcAddr) }()
+	failed := make(chan error, 3)
+	go func() { failed <- s.outer.Serve(s.grpcListener) }()
 	if s.http != nil {
-		go func() { failed <- s.http.Serve(s.httpAddr) }()
+		go func() { failed <- s.inner.Serve(s.inside.listener) }()
+		go func() { failed <- s.http.Serve(s.restSecure) }()
 	}
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if s.http != nil {
-		_ = s.http.Shutdown(drain) // a call that outlasts the drain is cut off below
+	close(s.health.stopping)
+	if err == nil && s.linger > 0 {
+		wait(time.After(s.linger), failed)
 	}
-	done := make(chan struct{})
-	go func() { s.grpc.GracefulStop(); close(done) }()
+	idle := s.gate.close()
+	timer := time.NewTimer(s.drain)
+	defer timer.Stop()
 	select {
-	case <-done:
-	case <-drain.Done():
+	case <-idle:
+	case <-timer.C:
 	}
+	s.part()
 	s.close()
 	return err
 }
 
+// wait waits for a time, or until a listener fails.
+func wait(over <-chan time.Time, failed <-chan error) {
+	select {
+	case <-over:
+	case <-failed:
+	}
+}
+
+// part lets the answers of calls that have ended reach their callers.
+func (s *Server) part() {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	if s.http != nil {
+		_ = s.http.Shutdown(ctx) // what is not over is cut off by close
+	}
+	done := make(chan struct{})
+	go func() { s.outer.GracefulStop(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 func (s *Server) close() {
-	if s.conn != nil {
-		_ = s.conn.Close()
+	if s.inside != nil && s.inside.conn != nil {
+		_ = s.inside.conn.Close()
 	}
 	if s.http != nil {
 		_ = s.http.Close()
 	}
-	if s.grpc != nil {
-		s.grpc.Stop()
+	for _, g := range []*grpc.Server{s.outer, s.inner} {
+		if g != nil {
+			g.Stop()
+		}
 	}
-	for _, l := range []net.Listener{s.grpcAddr, s.httpAddr} {
+	if s.inside != nil {
+		_ = s.inside.listener.Close()
+	}
+	for _, l := range []*limited{s.grpcListener, s.restListener} {
 		if l != nil {
 			_ = l.Close()
 		}

@@ -1,0 +1,249 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/zkconsent/zkconsent/internal/identity"
+	"github.com/zkconsent/zkconsent/internal/refusal"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// A face is REST: the gateway, and the pages beside it.
+type face struct {
+	inside *inside
+	pages  map[string]http.Handler
+	mux    *runtime.ServeMux
+	log    *slog.Logger
+	bulky  chan struct{} // a place for each large body that is read
+}
+
+const (
+	// maxBulky bounds the large bodies that are read at once.
+	maxBulky   = 64
+	bulkyBytes = 64 << 10
+)
+
+type callerContext struct{}
+
+func newFace(i *inside, pages map[string]http.Handler, log *slog.Logger) *face {
+	f := &face{inside: i, pages: pages, log: log, bulky: make(chan struct{}, maxBulky)}
+	f.mux = runtime.NewServeMux(
+		// The gateway's own default lets Grpc-Metadata-* through; see also bare.
+		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(outgoing),
+		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithMetadata(func(ctx context.Context, _ *http.Request) metadata.MD {
+			caller, _ := ctx.Value(callerContext{}).(string)
+			return metadata.Pairs(callerKey, caller)
+		}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newStrict()),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+			writeFault(w, 0, err)
+		}),
+		runtime.WithRoutingErrorHandler(misrouted),
+		runtime.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return status.Convert(complete(err)) }),
+	)
+	return f
+}
+
+// handler is what the listener serves.
+func (f *face) handler() http.Handler {
+	return f.caught(aged(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if page := f.page(r.URL.Path); page != nil {
+			page.ServeHTTP(w, r)
+			return
+		}
+		f.bounded(revalidated(f.bare(f.mux))).ServeHTTP(w, r)
+	})))
+}
+
+// page finds the page of a path: the one of that name, or one that ends with a
+// slash and under which the path lies.
+func (f *face) page(path string) (found http.Handler) {
+	if p := f.pages[path]; p != nil {
+		return p
+	}
+	longest := 0
+	for name, p := range f.pages {
+		if strings.HasSuffix(name, "/") && strings.HasPrefix(path, name) && len(name) > longest {
+			found, longest = p, len(name)
+		}
+	}
+	return found
+}
+
+// bare hands on a request with the two headers that say how its body and its
+// answer are written, and with a number by which its call finds who makes it.
+// Past its header matcher the gateway still makes metadata of Authorization,
+// X-Forwarded-*, Host and the remote address, and obeys Grpc-Timeout: what an
+// unknown caller writes there would look to a service like something that the
+// gateway vouches for.
+func (f *face) bare(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, end := f.inside.begin(origin(r))
+		defer end()
+		b := r.WithContext(context.WithValue(r.Context(), callerContext{}, caller))
+		b.Header = http.Header{}
+		for _, name := range []string{"Accept", "Content-Type"} {
+			if v := r.Header.Get(name); v != "" {
+				b.Header.Set(name, v)
+			}
+		}
+		b.Host, b.RemoteAddr = "", ""
+		next.ServeHTTP(w, b)
+	})
+}
+
+// origin is who calls over REST: what the connection says, and the header that
+// carries a credential.
+func origin(r *http.Request) identity.Origin {
+	o := identity.Origin{Authorization: r.Header.Values("Authorization"), Address: identity.AddressOf(r.RemoteAddr)}
+	if r.TLS == nil {
+		o.Local = o.Address.IsLoopback() && ownAccount(r)
+	} else if len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 {
+		o.Certificate = r.TLS.VerifiedChains[0][0]
+	}
+	return o
+}
+
+// ownAccount tells whether nothing says that a program of this machine hands on
+// what somebody else asks for: a proxy, or a page in a browser, which may even
+// have a name of its own for this machine.
+func ownAccount(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
+		if len(r.Header.Values(name)) > 0 {
+			return false
+		}
+	}
+	if from := r.Header.Get("Origin"); from != "" && from != "http://"+r.Host {
+		return false
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" && site != "same-origin" {
+		return false
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// bounded bounds a body, and how many large ones are in memory at once.
+func (f *face) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > maxBody {
+			writeFault(w, http.StatusRequestEntityTooLarge, tooLarge())
+			return
+		}
+		if r.ContentLength < 0 || r.ContentLength > bulkyBytes {
+			select {
+			case f.bulky <- struct{}{}:
+				defer func() { <-f.bulky }()
+			default:
+				writeFault(w, 0, refusal.Later(codes.ResourceExhausted, refusal.Busy, time.Second, "as many large bodies are on their way as can be; send again later"))
+				return
+			}
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func tooLarge() error {
+	return refusal.New(codes.InvalidArgument, refusal.Malformed, "the body is too large: a message may have %d bytes", MaxMessage)
+}
+
+// aged lets a connection that is old end with its answer, as those of gRPC do.
+func aged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p, ok := r.Context().Value(placeKey{}).(*placed); ok {
+			p.enter()
+			defer p.leave()
+			if time.Since(p.since) > maxAge {
+				w.Header().Set("Connection", "close")
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// caught makes an answer of a panic in a page or in the gateway.
+func (f *face) caught(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch v := recover(); v {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(v)
+			default:
+				f.log.Error("a page broke", slog.String("panic", said(v)), slog.String("at", where()))
+				writeFault(w, 0, broken())
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// misrouted answers for paths and methods that nothing serves.
+func misrouted(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, code int) {
+	switch code {
+	case http.StatusNotFound:
+		writeFault(w, code, refusal.New(codes.NotFound, refusal.NotServed, "this process serves no such path"))
+	case http.StatusMethodNotAllowed:
+		writeFault(w, code, refusal.New(codes.Unimplemented, refusal.NotServed, "this path takes another method"))
+	default:
+		writeFault(w, http.StatusBadRequest, refusal.New(codes.InvalidArgument, refusal.Malformed, "the path cannot be read"))
+	}
+}
+
+// writeFault answers with an error as google.rpc.Status in JSON. A code of 0 is
+// what the error's own code is in HTTP.
+func writeFault(w http.ResponseWriter, code int, err error) {
+	var http1 *runtime.HTTPStatusError
+	if errors.As(err, &http1) {
+		code, err = http1.HTTPStatus, http1.Err
+		if _, ok := status.FromError(err); !ok {
+			err = refusal.New(codes.InvalidArgument, refusal.Malformed, "the path cannot be read")
+		}
+	}
+	s := status.Convert(complete(err))
+	switch s.Message() {
+	case (&http.MaxBytesError{}).Error(): // the gateway keeps the text alone
+		code, s = http.StatusRequestEntityTooLarge, status.Convert(tooLarge())
+	}
+	if code == 0 {
+		code = runtime.HTTPStatusFromCode(s.Code())
+	}
+	h := w.Header()
+	h.Del("ETag")
+	h.Del("Cache-Control")
+	h.Set("Content-Type", "application/json")
+	if wait := refusal.After(s.Err()); wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+	if s.Code() == codes.Unauthenticated {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+	b, err := protojson.Marshal(s.Proto())
+	if err != nil {
+		code, b = http.StatusInternalServerError, []byte(fmt.Sprintf(`{"code":%d,"message":"the service's own fault"}`, codes.Internal))
+	}
+	w.WriteHeader(code)
+	_, _ = w.Write(append(b, '\n'))
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"regexp"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// strict is the one form of bodies: JSON with known fields, each once, and
+// nothing after it. The gateway's own decoder reads the first value and leaves
+// the rest.
+type strict struct{ runtime.JSONPb }
+
+func newStrict() *strict {
+	return &strict{runtime.JSONPb{
+		MarshalOptions:   protojson.MarshalOptions{EmitUnpopulated: true},
+		UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false, RecursionLimit: 16},
+	}}
+}
+
+// NewDecoder reads one message.
+func (s *strict) NewDecoder(r io.Reader) runtime.Decoder {
+	return runtime.DecoderFunc(func(v any) error {
+		b, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		if len(b) == 0 {
+			return io.EOF // which the gateway takes for a message without fields
+		}
+		return s.Unmarshal(b, v)
+	})
+}
+
+// position is where protojson says that a fault is.
+var position = regexp.MustCompile(`line \d+:\d+`)
+
+// Unmarshal decodes a whole body. protojson's own words quote the body, in
+// which there may be a secret: where the fault is must do.
+func (s *strict) Unmarshal(b []byte, v any) error {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return errors.New("body: no message")
+	}
+	if err := s.UnmarshalOptions.Unmarshal(b, m); err != nil {
+		at := position.FindString(err.Error())
+		if at == "" {
+			at = "its end"
+		}
+		return errors.New("body: at " + at + " it is not what this call takes: an unknown or repeated field, a wrong kind of value, or more than one value")
+	}
+	return nil
+}
