@@ -34,7 +34,7 @@ func TestFiveLinesAreEnough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if lines := strings.Count(text, "\n"); lines > 5 || c.Listen.GRPC != "127.0.0.1:7300" || c.Limits.Drain != 20*time.Second || !c.Prover.SelfTest {
+		if lines := strings.Count(text, "\n"); lines > 5 || c.Listen.GRPC != "127.0.0.1:7300" || c.Limits.Drain != 20*time.Second || c.Prover.Queue != 32 {
 			t.Errorf("%d lines, %v", lines, c)
 		}
 	}

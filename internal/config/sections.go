@@ -30,12 +30,14 @@ type ProverSection struct {
 	Genesis Path `yaml:"genesis"`
 	// Circuits that are proved, such as `claim/normal/groth16`; empty means all of Groth16 whose keys are there. Each takes memory for its key.
 	Circuits []consent.CircuitID `yaml:"circuits"`
-	// Proofs at the same time; 0 takes as many as the machine's processors and memory carry.
+	// Proofs at the same time; 0 takes half of the processors, one at least, and no more than `memoryMiB` carries: a proof uses all processors for most of its time.
 	Workers int `yaml:"workers" default:"0"`
-	// Calls that may wait for a worker; more are refused at once with the time after which to call again. 0 means four for each worker.
-	Queue int `yaml:"queue" default:"0"`
-	// Make a proof of each circuit with invented data before the process says that it is ready.
-	SelfTest bool `yaml:"selfTest" default:"true"`
+	// Memory in MiB that the proofs under way may take together, keys aside: 32 for each of Groth16, 288 for each of PLONK.
+	MemoryMiB int `yaml:"memoryMiB" default:"1024"`
+	// Calls that may wait for a worker; more are refused at once with the time after which to call again. 0 means that none waits.
+	Queue int `yaml:"queue" default:"32"`
+	// Calls of one caller that may wait or be under way; 0 is a quarter of workers and queue together. A caller that speaks for many patients needs more.
+	PerPrincipal int `yaml:"perPrincipal" default:"0"`
 }
 
 // VerifierSection is the verifier's service.

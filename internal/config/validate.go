@@ -72,6 +72,9 @@ func (c *Config) Validate() error {
 	if l := c.Limits; l.Drain < time.Second || l.Drain > 10*time.Minute {
 		k.wrong("limits.drain", "%s; from 1s to 10m", l.Drain)
 	}
+	if l := c.Limits.Linger; l < 0 || l > time.Minute {
+		k.wrong("limits.linger", "%s; from 0s to 1m", l)
+	}
 	if n := c.Limits.MaxConnections; n < 8 || n > 100000 {
 		k.wrong("limits.maxConnections", "%d; from 8 to 100000, and less than half of the file descriptors", n)
 	}
@@ -272,8 +275,14 @@ func (c *checker) prover() {
 	if p.Workers < 0 || p.Workers > 256 {
 		c.wrong("prover.workers", "from 0 to 256")
 	}
+	if p.MemoryMiB < 32 || p.MemoryMiB > 1<<20 {
+		c.wrong("prover.memoryMiB", "from 32 to 1048576")
+	}
 	if p.Queue < 0 || p.Queue > 10000 {
 		c.wrong("prover.queue", "from 0 to 10000")
+	}
+	if p.PerPrincipal < 0 || p.PerPrincipal > 10000 {
+		c.wrong("prover.perPrincipal", "from 0 to 10000")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/stats"
@@ -16,6 +17,7 @@ type callKey struct{}
 type call struct {
 	method string // as the label has it
 	trace  string
+	begin  time.Time
 }
 
 // TraceID names the call of a context in the log and in traces; it is this
@@ -33,7 +35,7 @@ type calls struct{ m *Metrics }
 
 // TagRPC implements [stats.Handler].
 func (h *calls) TagRPC(ctx context.Context, i *stats.RPCTagInfo) context.Context {
-	c := &call{method: h.m.methods.of(i.FullMethodName)}
+	c := &call{method: h.m.methods.of(i.FullMethodName), begin: time.Now()}
 	if s := trace.SpanContextFromContext(ctx); s.IsValid() {
 		c.trace = s.TraceID().String()
 	} else {

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -64,7 +65,7 @@ func newMetrics(r *prometheus.Registry, c Config) (*Metrics, error) {
 		inFlight:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "zkconsent_calls_in_flight", Help: "Calls that have begun and not ended."}, []string{"method"}),
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "zkconsent_connections", Help: "Open connections of gRPC, the REST face's own among them."}),
 
-		waitSeconds:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "zkconsent_prover_wait_seconds", Help: "How long calls waited for a worker.", Buckets: proveBuckets()}),
+		waitSeconds:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "zkconsent_prover_wait_seconds", Help: "How long calls waited until a worker took them.", Buckets: proveBuckets()}),
 		proveSeconds: histogram("prover_prove_seconds", "How long a worker took for a proof.", proveBuckets(), "circuit"),
 		verdicts:     counter("verdicts_total", "Presentations that were decided, by reason; accepted where there is none.", "reason"),
 		storeSeconds: histogram("store_seconds", "How long the store took.", callBuckets(), "operation"),
@@ -118,10 +119,15 @@ func build() (goVersion, revision string) {
 	return i.GoVersion, revision
 }
 
-// Waited counts a call that waited for a worker of the prover.
-func (m *Metrics) Waited(d time.Duration) { m.waitSeconds.Observe(d.Seconds()) }
+// Worked counts how long the call of ctx waited until a worker of the prover
+// took it; outside of a call it does nothing.
+func (m *Metrics) Worked(ctx context.Context) {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		m.waitSeconds.Observe(time.Since(c.begin).Seconds())
+	}
+}
 
-// Proved counts a proof that was made or failed.
+// Proved counts a proof that a worker made.
 func (m *Metrics) Proved(circuit string, d time.Duration) {
 	m.proveSeconds.WithLabelValues(m.circuits.of(circuit)).Observe(d.Seconds())
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/stats"
 )
 
 // chain writes certificates that are over at the given times.
@@ -56,7 +58,8 @@ func full(t *testing.T) *Telemetry {
 	tel.WatchLedger(func() Head { return Head{7, now.Add(-9 * time.Second)} })
 	tel.WatchReady(func() error { return errors.New("not yet") })
 	tel.WatchCertificates(map[string]string{"server": chain(t, now.Add(time.Hour), now.Add(time.Minute)), "clients": "none.pem"})
-	tel.Waited(time.Second)
+	tel.Worked(context.Background()) // of no call
+	tel.Worked((&calls{tel.Metrics}).TagRPC(context.Background(), &stats.RPCTagInfo{FullMethodName: check}))
 	tel.Proved("claim/normal/groth16", 2*time.Second)
 	tel.Verdict("")
 	tel.Verdict("withdrawn")
@@ -73,7 +76,7 @@ func TestWatchedNumbers(t *testing.T) {
 		`zkconsent_certificate_expiry_seconds{file="server"} 60`,
 		`zkconsent_verdicts_total{reason="accepted"} 1`, `zkconsent_verdicts_total{reason="withdrawn"} 1`, `zkconsent_verdicts_total{reason="other"} 0`,
 		`zkconsent_store_errors_total{operation="AddRequest"} 1`, `zkconsent_prover_prove_seconds_sum{circuit="claim/normal/groth16"} 2`,
-		"go_goroutines", "process_open_fds",
+		"go_goroutines", "process_open_fds", "zkconsent_prover_wait_seconds_count 1",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s", want)
