@@ -76,7 +76,7 @@ func messages() []message {
 	offer.Credential.Attributes[2] = consent.Attribute{Value: math.MaxUint64, Present: true}
 	offer.Texts[2] = "Gold"
 	signature := make([]byte, 64)
-	return []message{
+	return append([]message{
 		codec("request", sampleRequest(), consent.DecodeRequest),
 		codec("signed request", &consent.SignedRequest{Request: sampleRequest(), Signature: signature}, consent.DecodeSignedRequest),
 		codec("enrol request", enrol, consent.DecodeEnrolRequest),
@@ -90,7 +90,7 @@ func messages() []message {
 		codec("enrol request under PLONK", enrolPlonk, consent.DecodeEnrolRequest),
 		codec("enrolment under PLONK", &consent.Enrolment{Holder: field.Uint(1), Proof: proofOf(512, 0, 0)}, consent.DecodeEnrolment),
 		codec("presentation under PLONK", presentationUnder(consent.Plonk), consent.DecodePresentation),
-	}
+	}, proverMessages()...)
 }
 
 // refusal demands an error that says which message, field and offset.

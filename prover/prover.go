@@ -10,6 +10,10 @@
 // without the holder's signature. Work inside gnark cannot be interrupted;
 // a context that ends there is honoured a fraction of a second later, under
 // PLONK some seconds later.
+//
+// What gnark was handed is overwritten after each proof; what gnark and its
+// copies of it leave on the heap (the solved wires, the polynomials of them,
+// the values of the circuit's fields) is not, until the memory is used again.
 package prover
 
 import (
@@ -18,6 +22,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/consensys/gnark/backend/witness"
 	cs "github.com/consensys/gnark/constraint/bn254"
 	"github.com/zkconsent/zkconsent/circuits"
 	"github.com/zkconsent/zkconsent/circuits/manifest"
@@ -102,6 +108,16 @@ func (p *Prover) Circuits() []consent.CircuitID {
 	return ids
 }
 
+// Entry returns the manifest's entry of a circuit, whose digest names the keys,
+// and false for a circuit without one.
+func (p *Prover) Entry(id consent.CircuitID) (manifest.Entry, bool) {
+	c := p.circuits[id]
+	if c == nil {
+		return manifest.Entry{}, false
+	}
+	return c.entry, true
+}
+
 // Load loads a circuit's keys unless they are loaded. The error is a
 // *[KeyError], or *manifest.Error for a circuit without an entry.
 func (p *Prover) Load(ctx context.Context, id consent.CircuitID) error {
@@ -130,14 +146,31 @@ func (p *Prover) keysOf(ctx context.Context, id consent.CircuitID) (*keys, error
 	return k, nil
 }
 
+// A Stage is a part of the work on a proof.
+type Stage int
+
+// The stages, in their order.
+const (
+	Preparing Stage = iota + 1 // the keys are loaded and the witness is completed
+	Proving                    // the proof is computed
+	Checking                   // the proof is verified
+)
+
 // Prove returns a proof of the statement, after verifying it. It fails with
 // the errors of circuits.Assign, of [Prover.Load], with [ErrNotSatisfied],
 // [ErrProving] or [ErrSelfCheck], or with ctx's, which is looked at before and
 // between the stages.
 func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Witness) (consent.Proof, error) {
+	return p.ProveInStages(ctx, s, w, func(Stage) {})
+}
+
+// ProveInStages is Prove, and calls begin, in the caller's goroutine, as each
+// stage begins.
+func (p *Prover) ProveInStages(ctx context.Context, s *consent.Statement, w *consent.Witness, begin func(Stage)) (consent.Proof, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	begin(Preparing)
 	inputs, err := s.PublicInputs()
 	if err != nil {
 		return "", err
@@ -146,6 +179,7 @@ func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Wit
 	if err != nil {
 		return "", err
 	}
+	defer erase(full)
 	k, err := p.keysOf(ctx, s.Circuit)
 	if err != nil {
 		return "", err
@@ -153,6 +187,7 @@ func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Wit
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	begin(Proving)
 	b, err := k.prove(full)
 	var unsatisfied *cs.UnsatisfiedConstraintError
 	switch {
@@ -166,9 +201,18 @@ func (p *Prover) Prove(ctx context.Context, s *consent.Statement, w *consent.Wit
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	begin(Checking)
 	// From the bytes, so that what leaves is what was verified.
 	if err := k.verifying.Verify(inputs, b); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrSelfCheck, err)
 	}
 	return b, nil
+}
+
+// erase overwrites the values of the circuit's inputs, the private ones among
+// them.
+func erase(full witness.Witness) {
+	if v, ok := full.Vector().(fr.Vector); ok {
+		clear(v)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -444,5 +445,24 @@ func TestRefusesDevelopmentKeysInProduction(t *testing.T) {
 	c := circuittest.New(t, consent.Enrol, 1)
 	if b, err := p.Prove(t.Context(), &c.Statement, &c.Witness); !errors.As(err, &refused) || b != "" {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestStagesBeginInTheirOrder(t *testing.T) {
+	p := provertest.New(t, enrolments...)
+	for _, id := range enrolments {
+		var seen []prover.Stage
+		c := circuittest.New(t, id, 31)
+		if _, err := p.ProveInStages(t.Context(), &c.Statement, &c.Witness, func(s prover.Stage) { seen = append(seen, s) }); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(seen, []prover.Stage{prover.Preparing, prover.Proving, prover.Checking}) {
+			t.Errorf("%s: %v", id, seen)
+		}
+		seen = nil
+		c.Witness.Holder.Nk = c.Element()
+		if _, err := p.ProveInStages(t.Context(), &c.Statement, &c.Witness, func(s prover.Stage) { seen = append(seen, s) }); err != prover.ErrNotSatisfied || len(seen) != 2 {
+			t.Errorf("%s: %v after %v", id, err, seen)
+		}
 	}
 }
