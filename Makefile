@@ -11,6 +11,8 @@ export GOFLAGS
 
 CACHE := $(CURDIR)/.cache
 BIN := $(CACHE)/bin
+# A file here for each check that was skipped; its words are printed by `check`.
+SKIPPED := $(CACHE)/skipped
 GO_FILES = find . \( -name .git -o -name .cache -o -name node_modules \) -prune -o -name '*.go' -print
 FUZZTIME ?= 20s
 # Go would spend the whole time making one large input smaller. It also reports
@@ -18,7 +20,7 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated vulnerabilities test test-full test-ledger assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
+.PHONY: help build generate check format vet lint boundary generated interface release-api security test-tools vulnerabilities sbom reproducible test test-full test-ledger assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +31,8 @@ build: ## build bin/zkconsent
 demo: build ## the whole story on this machine, in a temporary folder
 	bin/zkconsent demo
 
-check: format vet lint boundary generated vulnerabilities ## everything that reads the source and does not run it
+check: format vet lint boundary generated interface security test-tools vulnerabilities ## everything that reads the source and does not run it; says at the end what was skipped
+	@if said=$$(cat $(SKIPPED)/* 2>/dev/null); then echo "skipped:"; echo "$$said"; else echo "skipped: nothing"; fi
 
 testnet: build ## a consortium of four members as four processes on this machine, until Ctrl-C; ZKCONSENT_TESTNET_ONCE=1 tests itself and stops
 	deploy/testnet.sh
@@ -41,6 +44,7 @@ vet: ## go vet, with the tools' modules
 	go vet ./...
 	go -C tools/lint vet ./...
 	go -C tools/proto vet ./...
+	go -C tools/sbom vet ./...
 
 lint: $(BIN)/.lint ## staticcheck
 	$(BIN)/staticcheck ./...
@@ -51,8 +55,32 @@ boundary: ## import boundaries and banned calls
 generated: $(BIN)/.proto ## fail if api/ differs from what its .proto files generate
 	$(BIN)/proto -root . -plugins $(BIN) -check
 
+interface: $(BIN)/.proto $(BIN)/.buf ## buf lint, and what would break callers of the released interface
+	$(BIN)/proto -root . -image $(CACHE)/interface.binpb
+	$(BIN)/buf lint $(CACHE)/interface.binpb --config tools/buf/buf.yaml
+	$(BIN)/buf breaking $(CACHE)/interface.binpb --against api/released.binpb --config tools/buf/buf.yaml
+	$(BIN)/proto -root . -released api/released.binpb
+	ZKCONSENT_BUF=$(BIN)/buf go -C tools/proto test ./...
+
+release-api: $(BIN)/.proto ## take the interface as it stands for the released one
+	$(BIN)/proto -root . -bare -image api/released.binpb
+
+security: $(BIN)/.lint ## gosec, each finding with its reason in tools/lint/security/exceptions.txt
+	$(BIN)/security -gosec $(BIN)/gosec -exceptions tools/lint/security/exceptions.txt ./...
+
+test-tools: ## tests of the tools
+	go -C tools/lint test ./...
+	go -C tools/sbom test ./...
+
 vulnerabilities: $(BIN)/.lint ## govulncheck, where its database can be reached
-	$(BIN)/vulncheck -govulncheck $(BIN)/govulncheck ./...
+	$(BIN)/vulncheck -govulncheck $(BIN)/govulncheck -skipped $(SKIPPED)/vulnerabilities ./...
+
+sbom: build $(BIN)/.sbom ## bin/zkconsent.cdx.json, the bill of materials of bin/zkconsent (CycloneDX 1.6)
+	$(BIN)/cyclonedx-gomod bin -json -std -output-version 1.6 -output bin/zkconsent.cdx.json bin/zkconsent
+	$(BIN)/sbomcheck bin/zkconsent bin/zkconsent.cdx.json
+
+reproducible: build ## build bin/zkconsent again elsewhere, from nothing, and compare byte for byte
+	tools/reproducible.sh bin/zkconsent
 
 generate: $(BIN)/.proto ## write api/ anew from its .proto files
 	$(BIN)/proto -root . -plugins $(BIN)
@@ -113,4 +141,12 @@ $(BIN)/.lint: tools/lint/go.mod tools/lint/go.sum $(wildcard tools/lint/*/*.go)
 
 $(BIN)/.proto: tools/proto/go.mod tools/proto/go.sum $(wildcard tools/proto/*.go)
 	GOBIN=$(BIN) go -C tools/proto install tool .
+	@touch $@
+
+$(BIN)/.buf: tools/buf/go.mod tools/buf/go.sum
+	GOBIN=$(BIN) go -C tools/buf install tool
+	@touch $@
+
+$(BIN)/.sbom: tools/sbom/go.mod tools/sbom/go.sum $(wildcard tools/sbom/*/*.go)
+	GOBIN=$(BIN) go -C tools/sbom install tool ./...
 	@touch $@

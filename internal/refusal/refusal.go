@@ -63,8 +63,13 @@ func Later(code codes.Code, reason Reason, after time.Duration, format string, a
 // Field is New for a field of a request that is at fault.
 func Field(field, format string, args ...any) error {
 	words := fmt.Sprintf(format, args...)
-	return with(status.New(codes.InvalidArgument, field+": "+words), &errdetails.ErrorInfo{Reason: string(Malformed), Domain: Domain},
-		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: words}}})
+	return Fields(field+": "+words, &errdetails.BadRequest_FieldViolation{Field: field, Description: words})
+}
+
+// Fields is Field for several fields, with words that stand for all of them.
+func Fields(words string, faults ...*errdetails.BadRequest_FieldViolation) error {
+	return with(status.New(codes.InvalidArgument, words), &errdetails.ErrorInfo{Reason: string(Malformed), Domain: Domain},
+		&errdetails.BadRequest{FieldViolations: faults})
 }
 
 func with(s *status.Status, details ...protoadapt.MessageV1) error {

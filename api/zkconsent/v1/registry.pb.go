@@ -15,6 +15,7 @@
 package zkconsentv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -1703,7 +1704,7 @@ var File_zkconsent_v1_registry_proto protoreflect.FileDescriptor
 
 const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\n" +
-	"\x1bzkconsent/v1/registry.proto\x12\fzkconsent.v1\x1a\x1cgoogle/api/annotations.proto\"\x16\n" +
+	"\x1bzkconsent/v1/registry.proto\x12\fzkconsent.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"\x16\n" +
 	"\x14GetCheckpointRequest\"7\n" +
 	"\x15GetCheckpointResponse\x12\x1e\n" +
 	"\n" +
@@ -1732,10 +1733,12 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\vNamedDigest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x16\n" +
-	"\x06digest\x18\x03 \x01(\tR\x06digest\"\xc6\x01\n" +
-	"\rGetLogRequest\x124\n" +
-	"\x04kind\x18\x01 \x01(\x0e2 .zkconsent.v1.GetLogRequest.KindR\x04kind\x12\x12\n" +
-	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x10\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\"\xe3\x01\n" +
+	"\rGetLogRequest\x12@\n" +
+	"\x04kind\x18\x01 \x01(\x0e2 .zkconsent.v1.GetLogRequest.KindB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
+	"\x04from\x18\x02 \x01(\x04B\x0f\xbaH\f2\n" +
+	"\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7fR\x04from\x12\x10\n" +
 	"\x03max\x18\x03 \x01(\rR\x03max\"Y\n" +
 	"\x04Kind\x12\x0f\n" +
 	"\vUNSPECIFIED\x10\x00\x12\v\n" +
@@ -1748,27 +1751,30 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"\n" +
 	"\x06AUDITS\x10\x05\"*\n" +
 	"\x0eGetLogResponse\x12\x18\n" +
-	"\aentries\x18\x01 \x03(\fR\aentries\"7\n" +
-	"\x0fGetLayerRequest\x12\x12\n" +
-	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x10\n" +
+	"\aentries\x18\x01 \x03(\fR\aentries\"B\n" +
+	"\x0fGetLayerRequest\x12\x1d\n" +
+	"\x04from\x18\x01 \x01(\x04B\t\xbaH\x062\x04\x18\x80\x80@R\x04from\x12\x10\n" +
 	"\x03max\x18\x02 \x01(\rR\x03max\"(\n" +
 	"\x10GetLayerResponse\x12\x14\n" +
-	"\x05roots\x18\x01 \x01(\fR\x05roots\")\n" +
-	"\x11GetChangesRequest\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\".\n" +
+	"\x05roots\x18\x01 \x01(\fR\x05roots\":\n" +
+	"\x11GetChangesRequest\x12%\n" +
+	"\x05epoch\x18\x01 \x01(\x04B\x0f\xbaH\f2\n" +
+	"\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7fR\x05epoch\".\n" +
 	"\x12GetChangesResponse\x12\x18\n" +
-	"\achanges\x18\x01 \x01(\fR\achanges\">\n" +
-	"\x10GetBucketRequest\x12\x16\n" +
-	"\x06bucket\x18\x01 \x01(\rR\x06bucket\x12\x12\n" +
-	"\x04root\x18\x02 \x01(\fR\x04root\"+\n" +
+	"\achanges\x18\x01 \x01(\fR\achanges\"R\n" +
+	"\x10GetBucketRequest\x12!\n" +
+	"\x06bucket\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x10\x80\x80@R\x06bucket\x12\x1b\n" +
+	"\x04root\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x04root\"+\n" +
 	"\x11GetBucketResponse\x12\x16\n" +
-	"\x06leaves\x18\x01 \x01(\fR\x06leaves\"(\n" +
-	"\x10GetAnchorRequest\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"+\n" +
+	"\x06leaves\x18\x01 \x01(\fR\x06leaves\"9\n" +
+	"\x10GetAnchorRequest\x12%\n" +
+	"\x05epoch\x18\x01 \x01(\x04B\x0f\xbaH\f2\n" +
+	"\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7fR\x05epoch\"+\n" +
 	"\x11GetAnchorResponse\x12\x16\n" +
-	"\x06anchor\x18\x01 \x01(\fR\x06anchor\"-\n" +
-	"\x17WatchWithdrawalsRequest\x12\x12\n" +
-	"\x04from\x18\x01 \x01(\x04R\x04from\"p\n" +
+	"\x06anchor\x18\x01 \x01(\fR\x06anchor\">\n" +
+	"\x17WatchWithdrawalsRequest\x12#\n" +
+	"\x04from\x18\x01 \x01(\x04B\x0f\xbaH\f2\n" +
+	"\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7fR\x04from\"p\n" +
 	"\x18WatchWithdrawalsResponse\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x18\n" +
 	"\aentries\x18\x02 \x03(\fR\aentries\x12\x1e\n" +
@@ -1777,21 +1783,22 @@ const file_zkconsent_v1_registry_proto_rawDesc = "" +
 	"checkpoint\"\x13\n" +
 	"\x11GetGenesisRequest\".\n" +
 	"\x12GetGenesisResponse\x12\x18\n" +
-	"\agenesis\x18\x01 \x01(\fR\agenesis\"1\n" +
-	"\rSubmitRequest\x12 \n" +
-	"\vtransaction\x18\x01 \x01(\fR\vtransaction\"s\n" +
+	"\agenesis\x18\x01 \x01(\fR\agenesis\">\n" +
+	"\rSubmitRequest\x12-\n" +
+	"\vtransaction\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\xb2\x18R\vtransaction\"s\n" +
 	"\x0eSubmitResponse\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\rR\x04code\x12\x1d\n" +
 	"\n" +
 	"item_codes\x18\x03 \x03(\rR\titemCodes\x12\x16\n" +
-	"\x06result\x18\x04 \x01(\fR\x06result\"'\n" +
-	"\x0fGetTrailRequest\x12\x14\n" +
-	"\x05above\x18\x01 \x01(\x04R\x05above\"5\n" +
+	"\x06result\x18\x04 \x01(\fR\x06result\"8\n" +
+	"\x0fGetTrailRequest\x12%\n" +
+	"\x05above\x18\x01 \x01(\x04B\x0f\xbaH\f2\n" +
+	"\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7fR\x05above\"5\n" +
 	"\x10GetTrailResponse\x12!\n" +
-	"\flight_blocks\x18\x01 \x03(\fR\vlightBlocks\"*\n" +
-	"\x10GetHeaderRequest\x12\x16\n" +
-	"\x06height\x18\x01 \x01(\x04R\x06height\"4\n" +
+	"\flight_blocks\x18\x01 \x03(\fR\vlightBlocks\"=\n" +
+	"\x10GetHeaderRequest\x12)\n" +
+	"\x06height\x18\x01 \x01(\x04B\x11\xbaH\x0e2\f\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01R\x06height\"4\n" +
 	"\x11GetHeaderResponse\x12\x1f\n" +
 	"\vlight_block\x18\x01 \x01(\fR\n" +
 	"lightBlock2\xdd\f\n" +

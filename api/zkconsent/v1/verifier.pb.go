@@ -1171,9 +1171,10 @@ const file_zkconsent_v1_verifier_proto_rawDesc = "" +
 	"\arequest\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{32}$R\arequest\"]\n" +
 	"\x12GetVerdictResponse\x12/\n" +
 	"\averdict\x18\x01 \x01(\v2\x15.zkconsent.v1.VerdictR\averdict\x12\x16\n" +
-	"\x06record\x18\x02 \x01(\fR\x06record\"<\n" +
-	"&VerifierServiceWatchWithdrawalsRequest\x12\x12\n" +
-	"\x04from\x18\x01 \x01(\x04R\x04from\"\x9f\x01\n" +
+	"\x06record\x18\x02 \x01(\fR\x06record\"M\n" +
+	"&VerifierServiceWatchWithdrawalsRequest\x12#\n" +
+	"\x04from\x18\x01 \x01(\x04B\x0f\xbaH\f2\n" +
+	"\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7fR\x04from\"\x9f\x01\n" +
 	"'VerifierServiceWatchWithdrawalsResponse\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12;\n" +
 	"\twithdrawn\x18\x02 \x03(\v2\x1d.zkconsent.v1.WithdrawnAnswerR\twithdrawn\x12\x1b\n" +
