@@ -13,12 +13,22 @@ import (
 var (
 	// ErrNotFound reports a request or an answer that the store does not hold.
 	ErrNotFound = errors.New("verifier: not in the store")
+	// ErrExists reports a request of an id that the store holds already. What it
+	// holds is as it was: Request returns it.
+	ErrExists = errors.New("verifier: a request of this id is in the store")
 	// ErrAnswered reports that another presentation has answered the request.
 	ErrAnswered = errors.New("verifier: the request is already answered")
 	// ErrSpent reports that the nullifier was used in a scope with rule once.
 	ErrSpent = errors.New("verifier: the nullifier is spent in this scope")
 	// ErrStoreFull reports that the store's bound is reached.
 	ErrStoreFull = errors.New("verifier: the store is full; purge it or raise its bound")
+	// ErrStoreDamaged reports a row that is not as it was written.
+	ErrStoreDamaged = errors.New("verifier: the store is damaged; restore it from a backup")
+	// ErrStoreAway reports a store that cannot be asked now: its database is
+	// gone, too slow or has no place left for another caller. Whether an Accept
+	// or an AddRequest that ended so was kept is not known: the same call again
+	// tells.
+	ErrStoreAway = errors.New("verifier: the store cannot be asked now; try again later")
 )
 
 // An Asked is a request as it is kept.
@@ -43,7 +53,9 @@ type Answer struct {
 
 // Requests keeps what was asked.
 type Requests interface {
-	// AddRequest keeps a request; it is durable when AddRequest returns.
+	// AddRequest keeps a request; it is durable when AddRequest returns. It
+	// reports ErrExists for an id that is kept already, also against concurrent
+	// calls.
 	AddRequest(ctx context.Context, a Asked) error
 	// Request returns a request, or ErrNotFound.
 	Request(ctx context.Context, id [16]byte) (Asked, error)
@@ -75,9 +87,21 @@ type Records interface {
 	Purge(ctx context.Context, before consent.Time) (int, error)
 }
 
+// Scopes looks at the answers of one scope.
+type Scopes interface {
+	// CountScope counts the answers that are kept in a scope, the different
+	// nullifiers among them, and those of them that Standing would return at now.
+	// The three are of one moment. Counting reads no sums of rows: a damaged row
+	// is an error where it is read, and may be miscounted here.
+	CountScope(ctx context.Context, scope fr.Element, now consent.Time) (answers, nullifiers, standing uint64, err error)
+	// StandingIn is Standing for the answers of one scope.
+	StandingIn(ctx context.Context, scope fr.Element, now consent.Time, after *[16]byte, limit int) ([]Answer, error)
+}
+
 // A Store is a verifier's memory, split by what each part guarantees.
 type Store interface {
 	Requests
 	Answers
 	Records
+	Scopes
 }

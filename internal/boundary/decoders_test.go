@@ -216,8 +216,9 @@ var decoders = map[string]map[string]string{
 		"decode": "FuzzParse",
 		"read":   "FuzzFiles",
 	},
-	"verifier/store": {
-		"scanAnswer":  "FuzzScanAnswer",
-		"scanRequest": "FuzzScanRequest",
+	"verifier/store/row": {
+		"ScanAnswer":  "FuzzScanAnswer",
+		"ScanRequest": "FuzzScanRequest",
+		"ScanSpent":   "FuzzScanSpent",
 	},
 }

@@ -1,17 +1,18 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
 
 	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/verifier"
+	"github.com/zkconsent/zkconsent/verifier/store/row"
 )
 
 // Check goes through the whole file: SQLite's own structure, the sum of every
 // row, and that each answer has its request and, under the rule once, its
-// spent nullifier. It returns nil or an error that wraps ErrDamaged.
+// spent nullifier. It returns nil or an error that wraps verifier.ErrStoreDamaged.
 func (s *Store) Check(ctx context.Context) error {
 	for _, pragma := range []string{"PRAGMA integrity_check(1)", "PRAGMA foreign_key_check"} {
 		if err := s.each(ctx, pragma, func(rows *sql.Rows) error {
@@ -28,39 +29,30 @@ func (s *Store) Check(ctx context.Context) error {
 				return err
 			}
 			if first.String != "ok" {
-				return fmt.Errorf("%w: %s: %s", ErrDamaged, pragma, first.String)
+				return fmt.Errorf("%w: %s: %s", verifier.ErrStoreDamaged, pragma, first.String)
 			}
 			return nil
 		}); err != nil {
 			return err
 		}
 	}
-	if err := s.each(ctx, "SELECT "+requestColumns+" FROM requests", func(rows *sql.Rows) error {
-		_, err := scanRequest(rows)
+	if err := s.each(ctx, "SELECT "+row.RequestColumns+" FROM requests", func(rows *sql.Rows) error {
+		_, err := row.ScanRequest(rows)
 		return err
 	}); err != nil {
 		return err
 	}
-	if err := s.each(ctx, "SELECT scope, nullifier, sum FROM spent", func(rows *sql.Rows) error {
-		var scope, nullifier, check []byte
-		if err := rows.Scan(&scope, &nullifier, &check); err != nil {
-			return err
-		}
-		if !bytes.Equal(check, sumSpent(scope, nullifier)) {
-			return fmt.Errorf("%w: a spent nullifier", ErrDamaged)
-		}
-		return nil
-	}); err != nil {
+	if err := s.each(ctx, "SELECT "+row.SpentColumns+" FROM spent", func(rows *sql.Rows) error { return row.ScanSpent(rows) }); err != nil {
 		return err
 	}
-	return s.each(ctx, "SELECT "+answerColumns+recordColumn+" FROM answers", func(rows *sql.Rows) error {
-		a, err := scanAnswer(rows, true)
+	return s.each(ctx, "SELECT "+row.AnswerColumns+row.RecordColumn+" FROM answers", func(rows *sql.Rows) error {
+		a, err := row.ScanAnswer(rows, true)
 		if err != nil || a.Rule != consent.Once {
 			return err
 		}
 		spent, err := spentIn(ctx, s.read, a.Scope, a.Nullifier)
 		if err == nil && !spent {
-			err = fmt.Errorf("%w: the nullifier of the answer to request %x is not spent", ErrDamaged, a.Request)
+			err = fmt.Errorf("%w: the nullifier of the answer to request %x is not spent", verifier.ErrStoreDamaged, a.Request)
 		}
 		return err
 	})

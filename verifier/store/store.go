@@ -13,13 +13,8 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// What Open and the methods report besides the verifier package's errors.
-var (
-	// ErrForeign reports a file that this version of the package cannot use.
-	ErrForeign = errors.New("verifier store: not a file of this program and version")
-	// ErrDamaged reports a row that is not as it was written.
-	ErrDamaged = errors.New("verifier store: damaged; restore it from a backup")
-)
+// ErrForeign reports a file that this version of the package cannot use.
+var ErrForeign = errors.New("verifier store: not a file of this program and version")
 
 // Options of Open; the zero value is useful.
 type Options struct {
@@ -123,7 +118,7 @@ func wrap(err error) error {
 		case sqlite3.SQLITE_FULL:
 			return fmt.Errorf("%w: %w", verifier.ErrStoreFull, err)
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+			return fmt.Errorf("%w: %w", verifier.ErrStoreDamaged, err)
 		}
 	}
 	return err

@@ -1,4 +1,4 @@
-package store
+package row
 
 import (
 	"bytes"
@@ -11,21 +11,21 @@ import (
 	"github.com/zkconsent/zkconsent/verifier"
 )
 
-// A row is what a damaged file gives as the columns of a row.
-type row []any
+// columns are what a damaged database gives as a row.
+type columns []any
 
-func (r row) Scan(to ...any) error {
-	if len(to) != len(r) {
+func (c columns) Scan(to ...any) error {
+	if len(to) != len(c) {
 		return errors.New("another number of columns")
 	}
 	for i := range to {
 		switch p := to[i].(type) {
 		case *[]byte:
-			*p = bytes.Clone(r[i].([]byte))
+			*p = bytes.Clone(c[i].([]byte))
 		case *int64:
-			*p = r[i].(int64)
+			*p = c[i].(int64)
 		case *string:
-			*p = r[i].(string)
+			*p = c[i].(string)
 		}
 	}
 	return nil
@@ -36,9 +36,9 @@ func FuzzScanRequest(f *testing.F) {
 	f.Add(a.ID[:], int64(a.Expires), a.Signed, sumRequest(a))
 	f.Add([]byte{1}, int64(-1), []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, id []byte, expires int64, signed, check []byte) {
-		a, err := scanRequest(row{id, expires, signed, check})
+		a, err := ScanRequest(columns{id, expires, signed, check})
 		if err != nil {
-			if !errors.Is(err, ErrDamaged) {
+			if !errors.Is(err, verifier.ErrStoreDamaged) {
 				t.Fatalf("untyped error %v", err)
 			}
 			return
@@ -56,13 +56,13 @@ func FuzzScanAnswer(f *testing.F) {
 	f.Add([]byte{}, []byte{}, "", []byte{}, []byte{}, []byte{}, int64(-1), []byte{}, []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, request, digest []byte, rule string, scope, nullifier, watch []byte, until int64, recorded, check, record []byte) {
 		for _, withRecord := range []bool{false, true} {
-			columns := row{request, digest, rule, scope, nullifier, watch, until, recorded, check}
+			values := columns{request, digest, rule, scope, nullifier, watch, until, recorded, check}
 			if withRecord {
-				columns = append(columns, record)
+				values = append(values, record)
 			}
-			a, err := scanAnswer(columns, withRecord)
+			a, err := ScanAnswer(values, withRecord)
 			if err != nil {
-				if !errors.Is(err, ErrDamaged) {
+				if !errors.Is(err, verifier.ErrStoreDamaged) {
 					t.Fatalf("untyped error %v", err)
 				}
 				continue
@@ -70,6 +70,27 @@ func FuzzScanAnswer(f *testing.F) {
 			if d := sha256.Sum256(record); !bytes.Equal(check, sumAnswer(&a, recorded)) || withRecord && !bytes.Equal(d[:], recorded) {
 				t.Fatal("read as another answer")
 			}
+		}
+	})
+}
+
+func bytesOf(n uint64) []byte {
+	e := field.Uint(n)
+	b := e.Bytes()
+	return b[:]
+}
+
+func FuzzScanSpent(f *testing.F) {
+	scope, nullifier := bytesOf(3), bytesOf(4)
+	f.Add(scope, nullifier, sumSpent(scope, nullifier))
+	f.Add([]byte{}, []byte{}, []byte{})
+	f.Fuzz(func(t *testing.T, scope, nullifier, check []byte) {
+		err := ScanSpent(columns{scope, nullifier, check})
+		if err != nil && !errors.Is(err, verifier.ErrStoreDamaged) {
+			t.Fatalf("untyped error %v", err)
+		}
+		if (err == nil) != bytes.Equal(check, sumSpent(scope, nullifier)) {
+			t.Fatal("a row with another sum")
 		}
 	})
 }
