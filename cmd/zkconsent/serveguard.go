@@ -108,4 +108,6 @@ func (q quieter) WithAttrs(a []slog.Attr) slog.Handler {
 	return quieter{q.Handler.WithAttrs(a), q.least}
 }
 
-func (q quieter) WithGroup(name string) slog.Handler { return quieter{q.Handler.WithGroup(name), q.least} }
+func (q quieter) WithGroup(name string) slog.Handler {
+	return quieter{q.Handler.WithGroup(name), q.least}
+}

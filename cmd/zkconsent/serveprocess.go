@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/zkconsent/zkconsent/api/openapi"
 	"github.com/zkconsent/zkconsent/internal/config"
 	"github.com/zkconsent/zkconsent/internal/fieldrules"
 	"github.com/zkconsent/zkconsent/internal/server"
@@ -31,6 +33,7 @@ type process struct {
 
 	ends     []func() error
 	services []server.Service
+	unary    []grpc.UnaryServerInterceptor
 	able     []func() error // nil when a role can do its work
 	reloads  []func() error
 
@@ -109,8 +112,8 @@ func (p *process) listen(ctx context.Context) error {
 	}
 	c := server.Config{
 		GRPC: p.c.Listen.GRPC, REST: p.c.Listen.REST, Guard: guard, Services: p.services,
-		Unary: []grpc.UnaryServerInterceptor{rules.Unary()}, Stream: []grpc.StreamServerInterceptor{rules.Stream()},
-		Options: p.tel.ServerOptions(), Pages: pages(), Ready: p.ready,
+		Unary: append(p.unary, rules.Unary()), Stream: []grpc.StreamServerInterceptor{rules.Stream()},
+		Options: p.tel.ServerOptions(), Pages: map[string]http.Handler{"/openapi.json": openapi.JSON(), "/docs": openapi.Page()}, Ready: p.ready,
 		Linger: p.c.Limits.Linger, Drain: p.c.Limits.Drain, MaxConnections: p.c.Limits.MaxConnections, Logger: p.log,
 	}
 	if t := p.c.TLS; t.CertFile != "" {

@@ -102,8 +102,9 @@ func (n *runningNode) able() error {
 	case s.CatchingUp:
 		return errors.New("the node is catching up with the others")
 	}
-	if age := time.Since(time.Unix(int64(s.Time), 0)); age > s.Directory.Parameters.MaxHead() {
-		return fmt.Errorf("the newest block is %s old, clients take at most %s", age.Round(time.Second), s.Directory.Parameters.MaxHead())
+	limit := time.Duration(s.Directory.Parameters.MaxHeadAge) * time.Second
+	if age := time.Since(time.Unix(int64(s.Time), 0)).Round(time.Second); age > limit {
+		return fmt.Errorf("the newest block is %s old, clients take at most %s", age, limit)
 	}
 	return nil
 }
