@@ -3,7 +3,6 @@ package verifier
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/directory"
@@ -40,15 +39,15 @@ func (v *Verifier) askAgain(ctx context.Context, dir *directory.Directory, reque
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("verifier: kept answers: %w", err)
+		return false, unable("kept answers", err)
 	}
 	r, err := DecodeRecord(a.Record)
 	if err != nil {
-		return false, fmt.Errorf("verifier: the stored record is damaged: %w", err)
+		return false, damagedRecord(err)
 	}
 	asked, err := consent.DecodeSignedRequest(r.Request)
 	if err != nil {
-		return false, fmt.Errorf("verifier: the stored record is damaged: %w", err)
+		return false, damagedRecord(err)
 	}
 	return distrusted(dir, &asked.Request.Trust, r.Epoch), nil
 }

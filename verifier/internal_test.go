@@ -104,9 +104,9 @@ func TestWatchTagsAreFoundWithinAnyBound(t *testing.T) {
 				for i := range uint64(20) {
 					tag := consent.Watch(consent.WithdrawalKey(field.Uint(i+1)), field.Uint(scope))
 					for _, stable := range []bool{true, false} {
-						at, found, err := w.find(ctx, field.Uint(scope), tag, stable)
-						if err != nil || found != (i < n) || found && at != 1000+i {
-							t.Fatalf("limit %d, %d entries, scope %d, entry %d, stable %v: %d, %v, %v", limit, n, scope, i, stable, at, found, err)
+						m, found, err := w.find(ctx, field.Uint(scope), tag, stable)
+						if err != nil || found != (i < n) || found && m != (met{i, 1000 + i}) {
+							t.Fatalf("limit %d, %d entries, scope %d, entry %d, stable %v: %d, %v, %v", limit, n, scope, i, stable, m, found, err)
 						}
 					}
 					if _, found, _ := w.find(ctx, field.Uint(scope+1), tag, true); found {
@@ -116,7 +116,7 @@ func TestWatchTagsAreFoundWithinAnyBound(t *testing.T) {
 			}
 			total := 0
 			for _, s := range w.scopes {
-				total += len(s.at)
+				total += len(s.first)
 			}
 			if total > max(limit, int(n)) || w.counted > max(limit, int(n)) {
 				t.Fatalf("limit %d: %d tags, counted %d", limit, total, w.counted)
@@ -168,7 +168,8 @@ func TestPreparedStatementIsTheRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := prepare((&consent.SignedRequest{Request: r, Signature: make([]byte, 64)}).Encode())
+			asked := &consent.SignedRequest{Request: r, Signature: make([]byte, 64)}
+			p, err := prepare(asked, asked.Encode())
 			if err != nil {
 				t.Fatal(err)
 			}

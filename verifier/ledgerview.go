@@ -15,6 +15,15 @@ import (
 // the clocks is wrong.
 var ErrStaleHead = errors.New("verifier: the newest verified head is not fresh; sync with a live node and compare the clocks")
 
+// ErrNoLedger reports a root source that shows nothing: no head was verified
+// yet, or its nodes lied.
+var ErrNoLedger = errors.New("verifier: the ledger cannot be seen")
+
+// away is the error of a root source that did not answer.
+func away(asked string, err error) error {
+	return fmt.Errorf("verifier: %s: %w: %w", asked, ErrNoLedger, err)
+}
+
 // A ledgerView is the verifier's copy of what it needs of the ledger, always
 // at a head that signs all of it.
 type ledgerView struct {
@@ -69,7 +78,7 @@ func (l *ledgerView) look(ctx context.Context) (*sight, error) {
 	defer l.release()
 	head, dir, err := l.src.Head(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("verifier: newest head: %w", err)
+		return nil, away("newest head", err)
 	}
 	if err := l.fresh(head, dir); err != nil {
 		return nil, err
@@ -112,7 +121,7 @@ func (l *ledgerView) follow(ctx context.Context, head *directory.Head, dir *dire
 	for next := l.epochLog.size(); next < s.Epochs.Count; next = l.epochLog.size() + uint64(len(fetched)) {
 		page, err := l.src.Epochs(ctx, next, s.Epochs.Count)
 		if err != nil {
-			return fmt.Errorf("verifier: epochs from %d: %w", next, err)
+			return away(fmt.Sprintf("epochs from %d", next), err)
 		}
 		if len(page) == 0 || uint64(len(page)) > s.Epochs.Count-next {
 			return fmt.Errorf("%w: %d epochs from %d to %d", ErrSource, len(page), next, s.Epochs.Count)

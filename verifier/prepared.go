@@ -64,12 +64,8 @@ func (s *preparedSet) put(p prepared) {
 	}
 }
 
-// prepare decodes a stored request and hashes its trees.
-func prepare(stored []byte) (*prepared, error) {
-	asked, err := consent.DecodeSignedRequest(stored)
-	if err != nil {
-		return nil, err
-	}
+// prepare hashes the trees of a stored request.
+func prepare(asked *consent.SignedRequest, stored []byte) (*prepared, error) {
 	s, err := asked.Request.Statement(consent.Presented{})
 	if err != nil {
 		return nil, err

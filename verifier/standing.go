@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent"
@@ -38,6 +37,10 @@ func (s Standing) MarshalJSON() ([]byte, error) {
 	}{hex.EncodeToString(s.RequestID[:]), hex.EncodeToString(s.Digest[:]), s.Rule, field.Hex(s.Nullifier), s.Until, s.Withdrawn, s.Since, s.AskAgain})
 }
 
+func standing(a *Answer) Standing {
+	return Standing{RequestID: a.Request, Digest: a.Digest, Rule: a.Rule, Nullifier: a.Nullifier, Until: a.Until}
+}
+
 // standingPage is how many answers are read at once.
 const standingPage = 512
 
@@ -61,20 +64,20 @@ func (v *Verifier) Standing(ctx context.Context, each func(Standing) error) erro
 	for {
 		page, err := v.c.Store.Standing(ctx, now, after, standingPage)
 		if err != nil {
-			return fmt.Errorf("verifier: kept answers: %w", err)
+			return unable("kept answers", err)
 		}
 		if len(page) == 0 {
 			return nil
 		}
 		for _, a := range page {
-			st := Standing{RequestID: a.Request, Digest: a.Digest, Rule: a.Rule, Nullifier: a.Nullifier, Until: a.Until}
+			st := standing(&a)
 			if !a.Watch.IsZero() {
-				at, withdrawn, err := s.withdrawn.find(ctx, a.Scope, a.Watch, true)
+				m, withdrawn, err := s.withdrawn.find(ctx, a.Scope, a.Watch, true)
 				if err != nil {
 					return err
 				}
 				if withdrawn {
-					st.Withdrawn, st.Since = true, consent.Time(at)
+					st.Withdrawn, st.Since = true, consent.Time(m.at)
 				}
 			}
 			if st.AskAgain, err = v.askAgain(ctx, s.dir, a.Request); err != nil {
@@ -91,14 +94,29 @@ func (v *Verifier) Standing(ctx context.Context, each func(Standing) error) erro
 
 // Record returns the evidence of the answer to a request, or ErrNotFound.
 func (v *Verifier) Record(ctx context.Context, request [16]byte) ([]byte, error) {
+	_, record, err := v.Evidence(ctx, request)
+	return record, err
+}
+
+// Evidence returns the verdict on the accepted answer to a request of this
+// verifier, and its record, or ErrNotFound.
+func (v *Verifier) Evidence(ctx context.Context, request [16]byte) (Verdict, []byte, error) {
 	a, err := v.c.Store.Answer(ctx, request)
 	if err != nil {
-		return nil, err
+		return Verdict{}, nil, unable("looking for an answer", err)
 	}
-	if _, err := storedVerdict(a); err != nil {
-		return nil, err
+	verdict, err := storedVerdict(a)
+	if err != nil {
+		return Verdict{}, nil, err
 	}
-	return a.Record, nil
+	r, err := DecodeRecord(a.Record)
+	if err != nil {
+		return Verdict{}, nil, damagedRecord(err)
+	}
+	if _, err := v.own(request, r.Request); err != nil {
+		return Verdict{}, nil, err
+	}
+	return verdict, a.Record, nil
 }
 
 // Purge deletes what the verifier may no longer keep: answers past their Until
@@ -106,5 +124,6 @@ func (v *Verifier) Record(ctx context.Context, request [16]byte) ([]byte, error)
 // scope with rule once stay. It returns how many answers went.
 func (v *Verifier) Purge(ctx context.Context) (int, error) {
 	now := v.c.Now().Add(-2 * consent.ClockSkew).Unix()
-	return v.c.Store.Purge(ctx, consent.Time(max(now, 0)))
+	n, err := v.c.Store.Purge(ctx, consent.Time(max(now, 0)))
+	return n, unable("purging", err)
 }

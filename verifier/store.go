@@ -3,6 +3,7 @@ package verifier
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/zkconsent/zkconsent/consent"
@@ -30,6 +31,20 @@ var (
 	// tells.
 	ErrStoreAway = errors.New("verifier: the store cannot be asked now; try again later")
 )
+
+// unable says what a store was asked for when it failed. A failure that the
+// store has no name for is one that may pass.
+func unable(asked string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, named := range []error{ErrNotFound, ErrExists, ErrAnswered, ErrSpent, ErrStoreFull, ErrStoreDamaged, ErrStoreAway} {
+		if errors.Is(err, named) {
+			return fmt.Errorf("verifier: %s: %w", asked, err)
+		}
+	}
+	return fmt.Errorf("verifier: %s: %w: %w", asked, ErrStoreAway, err)
+}
 
 // An Asked is a request as it is kept.
 type Asked struct {

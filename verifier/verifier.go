@@ -1,9 +1,7 @@
 package verifier
 
 import (
-	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +18,12 @@ import (
 // the name that requests and the ledger's directory know them by.
 type Keys map[[32]byte]presented.Key
 
-// DefaultAnswerTime is how long a request can be answered.
-const DefaultAnswerTime = 15 * time.Minute
+// The times that a Config has where it names none, and their bounds.
+const (
+	DefaultAnswerTime   = 15 * time.Minute // how long a request can be answered
+	DefaultDecideWithin = time.Minute      // how long one decision may take
+	MaxDecideWithin     = 10 * time.Minute
+)
 
 // A Config says who verifies, against which ledger and with what.
 type Config struct {
@@ -34,7 +36,11 @@ type Config struct {
 
 	Now        func() time.Time // time.Now when nil
 	AnswerTime time.Duration    // DefaultAnswerTime when 0; consent.MaxAnswerTime at most
-	WatchTags  int              // DefaultWatchTags when 0
+	// DecideWithin bounds one decision, from its look at the ledger to the kept
+	// answer: DefaultDecideWithin when 0; MaxDecideWithin at most. Withdrawn
+	// waits for decisions that long, and replicas of one store need the same.
+	DecideWithin time.Duration
+	WatchTags    int // DefaultWatchTags when 0
 }
 
 // LogValue keeps the key out of logs.
@@ -50,6 +56,7 @@ type Verifier struct {
 	ledger   *ledgerView
 	prepared preparedSet
 	counts   counts
+	ids      []byte // key of the ids of requests with an intent
 }
 
 // New checks the configuration; it asks neither the ledger nor the store.
@@ -67,6 +74,8 @@ func New(c Config) (*Verifier, error) {
 		return nil, errors.New("verifier: no verifying keys")
 	case c.AnswerTime < 0 || c.AnswerTime > consent.MaxAnswerTime:
 		return nil, fmt.Errorf("verifier: answer time %s, at most %s is allowed", c.AnswerTime, consent.MaxAnswerTime)
+	case c.DecideWithin < 0 || c.DecideWithin > MaxDecideWithin:
+		return nil, fmt.Errorf("verifier: %s for a decision, at most %s are allowed", c.DecideWithin, MaxDecideWithin)
 	case c.WatchTags < 0:
 		return nil, errors.New("verifier: a negative bound for watch tags")
 	}
@@ -76,73 +85,15 @@ func New(c Config) (*Verifier, error) {
 	if c.AnswerTime == 0 {
 		c.AnswerTime = DefaultAnswerTime
 	}
+	if c.DecideWithin == 0 {
+		c.DecideWithin = DefaultDecideWithin
+	}
 	if c.WatchTags == 0 {
 		c.WatchTags = DefaultWatchTags
 	}
-	return &Verifier{c: &c, ledger: newLedgerView(&c)}, nil
+	return &Verifier{c: &c, ledger: newLedgerView(&c), ids: idKey(&c)}, nil
 }
 
 func (v *Verifier) view(dir *directory.Directory, now time.Time) consent.View {
 	return consent.View{Genesis: v.c.Genesis, Directory: dir, Now: now}
-}
-
-// CreateRequest completes a template, signs it and stores it. Id, nonce,
-// times, signer, genesis and manifest are the verifier's; what the template
-// says of them is ignored. A template's Until of 0 means the end of the time
-// for the answer, or under rule none the moment of the request; a MaxRootAge
-// of 0 means the ledger's limit.
-//
-// A request that the shared validator refuses is not stored: the error is a
-// *consent.RequestError then. ErrStaleHead means that the ledger's rules of
-// today are not known.
-func (v *Verifier) CreateRequest(ctx context.Context, template consent.Request) (*consent.SignedRequest, error) {
-	if v.c.Key == nil {
-		return nil, errors.New("verifier: no signing key, so no requests")
-	}
-	s, err := v.ledger.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now := v.c.Now()
-	r := template
-	if _, err := rand.Read(r.ID[:]); err != nil {
-		return nil, err
-	}
-	if _, err := rand.Read(r.Nonce[:]); err != nil {
-		return nil, err
-	}
-	r.Signer, r.Genesis = v.c.ID, v.c.Genesis
-	r.Issued = consent.Time(now.Unix())
-	r.Expires = r.Issued + consent.Time(v.c.AnswerTime/time.Second)
-	for _, m := range s.dir.Manifests {
-		if m.Circuit == string(r.Circuit) {
-			r.Manifest = m.Digest
-		}
-	}
-	if r.Until == 0 {
-		r.Until = r.Issued
-		if r.Rule != consent.None {
-			r.Until = r.Expires // otherwise an answer could come after its own end
-		}
-	}
-	if r.MaxRootAge == 0 {
-		r.MaxRootAge = s.dir.Parameters.MaxRootAge()
-	}
-	signed := consent.SignRequest(v.c.Key, &r)
-	if _, err := signed.Validate(v.view(s.dir, now)); err != nil {
-		return nil, err
-	}
-	if v.c.Keys[r.Manifest] == nil {
-		return nil, fmt.Errorf("verifier: no verifying key for %s under the ledger's manifest %x", r.Circuit, r.Manifest[:8])
-	}
-	encoded := signed.Encode()
-	if again, err := consent.DecodeSignedRequest(encoded); err != nil {
-		return nil, fmt.Errorf("verifier: the request would not be readable: %w", err)
-	} else if again.Request.Challenge() != r.Challenge() {
-		return nil, errors.New("verifier: the request would be read as another one")
-	}
-	if err := v.c.Store.AddRequest(ctx, Asked{ID: r.ID, Expires: r.Expires, Signed: encoded}); err != nil {
-		return nil, fmt.Errorf("verifier: keeping the request: %w", err)
-	}
-	return signed, nil
 }

@@ -17,9 +17,11 @@ import (
 // presentation is the answer to its request, so junk burns none.
 //
 // An error means that nothing could be decided, and the verdict is denied: it
-// wraps ErrStaleHead, ErrSource, the context's error, or what the store or the
-// root source reported.
+// wraps ErrStaleHead, ErrSource, ErrNoLedger or an error of the store, or the
+// context's where the time for one decision is over.
 func (v *Verifier) Verify(ctx context.Context, presentation []byte) (Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, v.c.DecideWithin)
+	defer cancel()
 	verdict, err := v.verify(ctx, presentation)
 	if err != nil {
 		verdict.Accepted = false
@@ -67,7 +69,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	case err == nil:
 		return deny(AlreadyAnswered)
 	case !errors.Is(err, ErrNotFound):
-		return verdict, fmt.Errorf("verifier: looking for an answer: %w", err)
+		return verdict, unable("looking for an answer", err)
 	}
 
 	s, err := v.ledger.look(ctx)
@@ -110,7 +112,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	if r.Rule == consent.Once {
 		spent, err := v.c.Store.Spent(ctx, scope, p.Nullifier)
 		if err != nil {
-			return verdict, fmt.Errorf("verifier: looking for the nullifier: %w", err)
+			return verdict, unable("looking for the nullifier", err)
 		}
 		if spent {
 			return v.spentBy(ctx, verdict)
@@ -144,31 +146,48 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	case errors.Is(err, ErrSpent):
 		return v.spentBy(ctx, verdict)
 	}
-	return denied(verdict, Undecided), fmt.Errorf("verifier: keeping the answer: %w", err)
+	return denied(verdict, Undecided), unable("keeping the answer", err)
 }
 
 // asked finds a request of this verifier, on this ledger.
 func (v *Verifier) asked(ctx context.Context, id [16]byte) (*prepared, error) {
 	a, err := v.c.Store.Request(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("verifier: looking for the request: %w", err)
+		return nil, unable("looking for the request", err)
 	}
 	if p := v.prepared.get(id, sha256.Sum256(a.Signed)); p != nil {
 		return p, nil
 	}
-	p, err := prepare(a.Signed)
+	own, err := v.own(id, a.Signed)
 	if err != nil {
-		return nil, fmt.Errorf("verifier: the stored request is damaged: %w", err)
+		return nil, err
 	}
-	r := p.asked.Request
-	if r.ID != id {
-		return nil, errors.New("verifier: the stored request is damaged: it has another id")
-	}
-	if !r.Signer.Equal(&v.c.ID) || r.Genesis != v.c.Genesis {
-		return nil, fmt.Errorf("%w: the request is another verifier's or another ledger's", ErrNotFound)
+	p, err := prepare(own, a.Signed)
+	if err != nil {
+		return nil, damagedRequest(err)
 	}
 	v.prepared.put(*p)
 	return p, nil
+}
+
+// own reads a kept request that has this id. One of another verifier, or for
+// another ledger, is as if it were not there.
+func (v *Verifier) own(id [16]byte, stored []byte) (*consent.SignedRequest, error) {
+	s, err := consent.DecodeSignedRequest(stored)
+	if err != nil {
+		return nil, damagedRequest(err)
+	}
+	if s.Request.ID != id {
+		return nil, damagedRequest(errors.New("it has another id"))
+	}
+	if !s.Request.Signer.Equal(&v.c.ID) || s.Request.Genesis != v.c.Genesis {
+		return nil, fmt.Errorf("%w: the request is another verifier's or another ledger's", ErrNotFound)
+	}
+	return s, nil
+}
+
+func damagedRequest(err error) error {
+	return fmt.Errorf("verifier: the stored request is damaged: %w", err)
 }
 
 // stillValid puts the request through the shared validator again, since an
@@ -193,7 +212,7 @@ func (v *Verifier) stillValid(p *prepared, s *sight, now time.Time) error {
 func (v *Verifier) overtaken(ctx context.Context, verdict Verdict) (Verdict, error) {
 	answer, err := v.c.Store.Answer(ctx, verdict.RequestID)
 	if err != nil {
-		return denied(verdict, Undecided), fmt.Errorf("verifier: looking for an answer: %w", err)
+		return denied(verdict, Undecided), unable("looking for an answer", err)
 	}
 	if answer.Digest == verdict.Digest {
 		return storedVerdict(answer)
@@ -216,12 +235,16 @@ func (v *Verifier) spentBy(ctx context.Context, verdict Verdict) (Verdict, error
 func storedVerdict(a Answer) (Verdict, error) {
 	r, err := DecodeRecord(a.Record)
 	if err != nil {
-		return Verdict{RequestID: a.Request, Digest: a.Digest}, fmt.Errorf("verifier: the stored record is damaged: %w", err)
+		return Verdict{RequestID: a.Request, Digest: a.Digest}, damagedRecord(err)
 	}
 	if r.Verdict.RequestID != a.Request || r.Verdict.Digest != a.Digest {
 		return Verdict{RequestID: a.Request, Digest: a.Digest}, errors.New("verifier: the stored record is damaged: it is another answer's")
 	}
 	return r.Verdict, nil
+}
+
+func damagedRecord(err error) error {
+	return fmt.Errorf("verifier: the stored record is damaged: %w", err)
 }
 
 // denied is what is left of a verdict that could not be kept.

@@ -39,11 +39,17 @@ type withdrawals struct {
 	tick    uint64
 }
 
+// A met is the withdrawal that an answer meets.
+type met struct {
+	position uint64 // in the log
+	at       uint64 // time of its block
+}
+
 // A scopeTags is the set of the watch tags of keys[:done] in one scope, each
-// with the time of the first withdrawal that has it.
+// with the first withdrawal that has it.
 type scopeTags struct {
 	building sync.Mutex
-	at       map[fr.Element]uint64
+	first    map[fr.Element]met
 	done     int
 	used     uint64 // guarded by withdrawals.mu, as is counted
 	counted  int
@@ -63,7 +69,7 @@ func (w *withdrawals) extend(ctx context.Context, src RootSource, count uint64, 
 	for next := w.log.size(); next < count; next = w.log.size() + uint64(len(keys)) {
 		page, err := src.Withdrawals(ctx, next, count)
 		if err != nil {
-			return fmt.Errorf("verifier: withdrawals from %d: %w", next, err)
+			return away(fmt.Sprintf("withdrawals from %d", next), err)
 		}
 		if len(page) == 0 || uint64(len(page)) > count-next {
 			return fmt.Errorf("%w: %d withdrawals from %d to %d", ErrSource, len(page), next, count)
@@ -86,17 +92,17 @@ func (w *withdrawals) extend(ctx context.Context, src RootSource, count uint64, 
 	return nil
 }
 
-// find says whether a withdrawal's watch tag in scope is watch, and when the
-// first such withdrawal was. Stable scopes keep their tags; others are hashed
-// over the whole log.
-func (w *withdrawals) find(ctx context.Context, scope, watch fr.Element, stable bool) (at uint64, found bool, err error) {
+// find says whether a withdrawal's watch tag in scope is watch, and which is
+// the first. Stable scopes keep their tags; others are hashed over the whole
+// log.
+func (w *withdrawals) find(ctx context.Context, scope, watch fr.Element, stable bool) (m met, found bool, err error) {
 	w.mu.Lock()
 	keys := w.keys
 	var tags *scopeTags
 	if stable && len(keys) <= w.limit {
 		tags = w.scopes[scope]
 		if tags == nil {
-			tags = &scopeTags{at: map[fr.Element]uint64{}}
+			tags = &scopeTags{first: map[fr.Element]met{}}
 			w.scopes[scope] = tags
 		}
 		w.tick++
@@ -110,28 +116,48 @@ func (w *withdrawals) find(ctx context.Context, scope, watch fr.Element, stable 
 	if tags == nil {
 		for i, k := range keys {
 			if i%checkEvery == 0 && ctx.Err() != nil {
-				return 0, false, ctx.Err()
+				return met{}, false, ctx.Err()
 			}
 			if t := consent.Watch(k.w, scope); t.Equal(&watch) {
-				return k.at, true, nil
+				return met{uint64(i), k.at}, true, nil
 			}
 		}
-		return 0, false, nil
+		return met{}, false, nil
 	}
 	tags.building.Lock()
 	defer tags.building.Unlock()
 	for ; tags.done < len(keys); tags.done++ {
 		if tags.done%checkEvery == 0 && ctx.Err() != nil {
-			return 0, false, ctx.Err()
+			return met{}, false, ctx.Err()
 		}
 		k := keys[tags.done]
 		t := consent.Watch(k.w, scope)
-		if _, seen := tags.at[t]; !seen {
-			tags.at[t] = k.at
+		if _, seen := tags.first[t]; !seen {
+			tags.first[t] = met{uint64(tags.done), k.at}
 		}
 	}
-	at, found = tags.at[watch]
-	return at, found, nil
+	m, found = tags.first[watch]
+	return m, found, nil
+}
+
+// tags are the watch tags in scope of the withdrawals from a position on, of
+// which there are few: nothing is kept of them.
+func (w *withdrawals) tags(scope fr.Element, from uint64) map[fr.Element]met {
+	out := map[fr.Element]met{}
+	for i, k := range w.after(from) {
+		t := consent.Watch(k.w, scope)
+		if _, seen := out[t]; !seen {
+			out[t] = met{from + uint64(i), k.at}
+		}
+	}
+	return out
+}
+
+// after are the withdrawals from a position on. They do not change.
+func (w *withdrawals) after(from uint64) []withdrawnKey {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.keys[min(from, uint64(len(w.keys))):]
 }
 
 // evict drops the scopes that were not used for longest until the rest, with
