@@ -55,7 +55,7 @@ func newFace(i *inside, pages map[string]http.Handler, log *slog.Logger) *face {
 			writeFault(w, 0, err)
 		}),
 		runtime.WithRoutingErrorHandler(misrouted),
-		runtime.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return status.Convert(complete(err)) }),
+		runtime.WithStreamErrorHandler(streamFault),
 	)
 	return f
 }
@@ -97,7 +97,9 @@ func (f *face) bare(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, end := f.inside.begin(origin(r))
 		defer end()
-		b := r.WithContext(context.WithValue(r.Context(), callerContext{}, caller))
+		o := &opening{ResponseWriter: w}
+		ctx := context.WithValue(context.WithValue(r.Context(), callerContext{}, caller), openingKey{}, o)
+		b := r.WithContext(ctx)
 		b.Header = http.Header{}
 		for _, name := range []string{"Accept", "Content-Type"} {
 			if v := r.Header.Get(name); v != "" {
@@ -105,7 +107,7 @@ func (f *face) bare(next http.Handler) http.Handler {
 			}
 		}
 		b.Host, b.RemoteAddr = "", ""
-		next.ServeHTTP(w, b)
+		next.ServeHTTP(o, b)
 	})
 }
 
@@ -223,8 +225,9 @@ func writeFault(w http.ResponseWriter, code int, err error) {
 		}
 	}
 	s := status.Convert(complete(err))
-	switch s.Message() {
-	case (&http.MaxBytesError{}).Error(): // the gateway keeps the text alone
+	// Of a body that is too large the gateway keeps the text alone; gRPC has a code
+	// for a message that is, which services use with a reason.
+	if s.Message() == (&http.MaxBytesError{}).Error() || status.Code(err) == codes.ResourceExhausted && refusal.Of(err) == "" {
 		code, s = http.StatusRequestEntityTooLarge, status.Convert(tooLarge())
 	}
 	if code == 0 {

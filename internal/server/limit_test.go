@@ -7,67 +7,152 @@ import (
 	"time"
 )
 
-// TestAttack_ConnectionsWithoutEnd opens more connections than there are
-// places. The rest waits, and gets in when others leave.
-func TestAttack_ConnectionsWithoutEnd(t *testing.T) {
+// crowd is a listener with a few places and a way to open connections to it.
+type crowd struct {
+	t        *testing.T
+	l        *limited
+	accepted chan net.Conn
+	ended    chan error
+}
+
+func newCrowd(t *testing.T, places int) *crowd {
+	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := limit(inner, 3)
-	accepted, ended := make(chan net.Conn, 10), make(chan error, 1)
+	c := &crowd{t, limit(inner, places), make(chan net.Conn, 100), make(chan error, 1)}
+	t.Cleanup(func() { c.l.Close() })
 	go func() {
 		for {
-			c, err := l.Accept()
+			conn, err := c.l.Accept()
 			if err != nil {
-				ended <- err
+				c.ended <- err
 				return
 			}
-			accepted <- c
+			c.accepted <- conn
 		}
 	}()
-	for range 10 {
-		c, err := net.Dial("tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+	return c
+}
+
+func (c *crowd) dial() net.Conn {
+	c.t.Helper()
+	conn, err := net.Dial("tcp", c.l.Addr().String())
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	take := func() net.Conn {
-		t.Helper()
-		select {
-		case c := <-accepted:
-			return c
-		case <-time.After(5 * time.Second):
-			t.Fatal("a place is free and nobody got in")
-			return nil
-		}
-	}
-	held := []net.Conn{take(), take(), take()}
+	c.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func (c *crowd) take() *placed {
+	c.t.Helper()
 	select {
-	case <-accepted:
-		t.Fatal("a fourth connection has no place")
+	case conn := <-c.accepted:
+		return conn.(*placed)
+	case <-time.After(10 * time.Second):
+		c.t.Fatal("a place is free and nobody got in")
+		return nil
+	}
+}
+
+func (c *crowd) none(why string) {
+	c.t.Helper()
+	select {
+	case <-c.accepted:
+		c.t.Fatal(why)
 	case <-time.After(50 * time.Millisecond):
 	}
+}
+
+// closed tells whether the server has ended a connection.
+func closed(t *testing.T, conn net.Conn) bool {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	var timeout net.Error
+	_, err := conn.Read(make([]byte, 1))
+	return !errors.As(err, &timeout) || !timeout.Timeout()
+}
+
+// TestAttack_ConnectionsWithoutEnd opens more connections than there are places,
+// with a call in each. The rest waits, and gets in when others leave.
+func TestAttack_ConnectionsWithoutEnd(t *testing.T) {
+	c := newCrowd(t, 3)
+	held := []*placed{}
+	for range 3 {
+		c.dial()
+		held = append(held, c.take())
+		held[len(held)-1].enter()
+	}
+	c.dial()
+	c.none("a fourth connection has no place")
 	held[0].Close()
 	held[0].Close() // gives its place back once
-	held = append(held[1:], take())
-	select {
-	case <-accepted:
-		t.Fatal("a connection that was closed twice left two places")
-	case <-time.After(50 * time.Millisecond):
+	held = append(held[1:], c.take())
+	held[2].enter()
+	c.dial()
+	c.none("a connection that was closed twice left two places")
+	if n := c.l.open(); n != 3 {
+		t.Errorf("%d are open", n)
 	}
 	// Closing ends an Accept that waits for a place.
-	l.Close()
+	c.l.Close()
 	select {
-	case err := <-ended:
+	case err := <-c.ended:
 		if !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(10 * time.Second):
 		t.Error("Accept did not end")
 	}
-	for _, c := range held {
-		c.Close()
+	for _, p := range held {
+		p.leave()
+		p.Close()
+	}
+}
+
+// TestAttack_IdleConnectionsHoldPlaces: connections that say nothing keep nobody
+// out, and a call under way is not cut off for them.
+func TestAttack_IdleConnectionsHoldPlaces(t *testing.T) {
+	c := newCrowd(t, 3)
+	busy := c.dial()
+	c.take().enter()
+	first := c.dial()
+	c.take()
+	second := c.dial()
+	used := c.take()
+	used.enter()
+	used.leave() // idle since now, the first for longer
+	for range 20 {
+		c.dial()
+		c.take()
+	}
+	if !closed(t, first) || !closed(t, second) {
+		t.Error("those that were idle for longest are still there")
+	}
+	if closed(t, busy) {
+		t.Error("a call under way was cut off")
+	}
+	if n := c.l.open(); n != 3 {
+		t.Errorf("%d are open", n)
+	}
+}
+
+func TestTheIdlestGoesFirst(t *testing.T) {
+	c := newCrowd(t, 2)
+	first := c.dial()
+	p := c.take()
+	second := c.dial()
+	c.take()
+	time.Sleep(time.Millisecond)
+	p.enter()
+	p.leave()
+	c.dial()
+	c.take()
+	if closed(t, first) || !closed(t, second) {
+		t.Error("the one that was used last was closed")
 	}
 }

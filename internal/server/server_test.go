@@ -82,7 +82,7 @@ func start(t *testing.T, s *service) (api zkconsentv1.RegistryServiceClient, url
 	return zkconsentv1.NewRegistryServiceClient(conn), "http://" + srv.RESTAddr(), stop
 }
 
-func short(t *testing.T) context.Context {
+func short(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
@@ -233,10 +233,10 @@ func TestRefusesBodiesBeyondTheBound(t *testing.T) {
 	if code := post(transaction(server.MaxMessage / 2)); code != http.StatusOK {
 		t.Errorf("REST, a body within the bound: %d", code)
 	}
-	if code := post(transaction(server.MaxMessage + 3)); code != http.StatusTooManyRequests {
+	if code := post(transaction(server.MaxMessage + 3)); code != http.StatusRequestEntityTooLarge {
 		t.Errorf("REST, a message beyond the bound: %d", code)
 	}
-	if code := post(transaction(3 * server.MaxMessage)); code != http.StatusBadRequest {
+	if code := post(transaction(3 * server.MaxMessage)); code != http.StatusRequestEntityTooLarge {
 		t.Errorf("REST, a body beyond the bound: %d", code)
 	}
 	q, _ := http.NewRequest(http.MethodGet, url+"/v1/genesis", nil)

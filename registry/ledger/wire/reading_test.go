@@ -114,6 +114,9 @@ func TestReading_StaticObjects(t *testing.T) {
 		"/v1/layer?from=0&max=10":                                      "no-cache",
 		"/v1/checkpoint":                                               "no-cache",
 		"/v1/directory":                                                "no-cache",
+		"/v1/authorities":                                              "no-cache",
+		"/v1/schemas":                                                  "no-cache",
+		"/v1/value-sets":                                               "no-cache",
 		"/v1/logs/RECORDS?from=0&max=4096":                             "no-cache", // a page that is not full yet
 		"/v1/logs/WITHDRAWALS?from=0&max=4096":                         "no-cache",
 	} {

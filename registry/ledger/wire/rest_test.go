@@ -109,12 +109,23 @@ func TestRESTRefuses(t *testing.T) {
 		"no base64":                  {http.MethodPost, "/v1/transactions", `{"transaction":"!"}`, http.StatusBadRequest},
 		"no JSON":                    {http.MethodPost, "/v1/transactions", `transaction`, http.StatusBadRequest},
 		"a transaction too large":    {http.MethodPost, "/v1/transactions", fmt.Sprintf(`{"transaction":%q}`, strings.Repeat("AAAA", transaction.MaxEncoded/3+1)), http.StatusBadRequest},
+		"two fields of one name":     {http.MethodPost, "/v1/transactions", `{"transaction":"","transaction":""}`, http.StatusBadRequest},
+		"something after the body":   {http.MethodPost, "/v1/transactions", `{"transaction":""}{}`, http.StatusBadRequest},
 		"a call that does not exist": {http.MethodGet, "/v1/leaves/7", "", http.StatusNotFound},
-		"another method":             {http.MethodDelete, "/v1/checkpoint", "", http.StatusNotImplemented},
+		"another method":             {http.MethodDelete, "/v1/checkpoint", "", http.StatusMethodNotAllowed},
 	} {
 		code, body := rest(t, c.method, url+c.path, c.body)
 		if code != c.want {
 			t.Errorf("%s: %d %s, want %d", name, code, body, c.want)
+		}
+		var status struct {
+			Code    int
+			Message string
+			Details []struct{ Reason, Domain string }
+		}
+		if err := json.Unmarshal(body, &status); err != nil || status.Code == 0 || status.Message == "" ||
+			len(status.Details) == 0 || status.Details[0].Reason == "" || status.Details[0].Domain != "zkconsent" {
+			t.Errorf("%s: %s is no status with a reason, %v", name, body, err)
 		}
 		if len(body) > 1000 {
 			t.Errorf("%s: an answer of %d bytes", name, len(body))

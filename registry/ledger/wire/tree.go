@@ -5,10 +5,9 @@ import (
 	"fmt"
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
+	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/registry/journal"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // maxChanges bounds the changes of one epoch in bytes: every bucket there is.
@@ -37,7 +36,7 @@ func (s *Service) GetChanges(ctx context.Context, r *zkconsentv1.GetChangesReque
 // GetBucket returns the leaves of a bucket.
 func (s *Service) GetBucket(ctx context.Context, r *zkconsentv1.GetBucketRequest) (*zkconsentv1.GetBucketResponse, error) {
 	if len(r.Root) != 32 {
-		return nil, status.Errorf(codes.InvalidArgument, "root: %d bytes, not 32", len(r.Root))
+		return nil, refusal.Field("root", "%d bytes, not 32", len(r.Root))
 	}
 	b, err := s.source.Bucket(ctx, uint64(r.Bucket), [32]byte(r.Root))
 	if err != nil {

@@ -7,17 +7,17 @@ import (
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/registry/journal"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 const (
 	// maxWatchers bounds the feeds that a node serves at once. It is less than
-	// the streams of one connection, so that feeds over REST, which share one,
-	// leave room for other calls.
+	// the streams of one connection, so that one caller's feeds leave room for
+	// its other calls.
 	maxWatchers = 32
 	// watchInterval is how often a feed looks for a new block.
 	watchInterval = 500 * time.Millisecond
@@ -29,7 +29,7 @@ func (s *Service) WatchWithdrawals(r *zkconsentv1.WatchWithdrawalsRequest, strea
 	case s.watchers <- struct{}{}:
 		defer func() { <-s.watchers }()
 	default:
-		return status.Error(codes.ResourceExhausted, "the node serves as many feeds as it can; poll the log instead")
+		return refusal.Later(codes.ResourceExhausted, refusal.Busy, askAgain, "the node serves as many feeds as it can; poll the log instead")
 	}
 	ctx, next, last := stream.Context(), r.From, []byte(nil)
 	tick := time.NewTicker(watchInterval)
@@ -57,7 +57,7 @@ func (s *Service) WatchWithdrawals(r *zkconsentv1.WatchWithdrawalsRequest, strea
 func (s *Service) sendUpTo(stream grpc.ServerStreamingServer[zkconsentv1.WatchWithdrawalsResponse], next uint64, checkpoint []byte) (uint64, error) {
 	h, err := directory.DecodeHead(checkpoint)
 	if err != nil {
-		return next, fault(err)
+		return next, broken()
 	}
 	count := h.State.Withdrawals.Count
 	if next > count {

@@ -17,6 +17,7 @@ import (
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/consent/directory"
+	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/registry/journal"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
@@ -42,6 +43,7 @@ type Service struct {
 	source   light.Source
 	genesis  []byte
 	watchers chan struct{} // one place for each feed that is served
+	aloud    aloud
 }
 
 // NewService returns the service of a source and its genesis message.
@@ -79,7 +81,7 @@ func (s *Service) GetGenesis(ctx context.Context, _ *zkconsentv1.GetGenesisReque
 func (s *Service) GetLog(ctx context.Context, r *zkconsentv1.GetLogRequest) (*zkconsentv1.GetLogResponse, error) {
 	kind, ok := kinds[r.Kind]
 	if !ok {
-		return nil, status.Error(codes.InvalidArgument, "kind: name RECORDS, WITHDRAWALS, EPOCHS, SPENDS or AUDITS")
+		return nil, refusal.Field("kind", "name RECORDS, WITHDRAWALS, EPOCHS, SPENDS or AUDITS")
 	}
 	entries, err := s.source.Log(ctx, kind, r.From, page(r.Max))
 	if err != nil {
@@ -98,7 +100,7 @@ func (s *Service) GetLog(ctx context.Context, r *zkconsentv1.GetLogRequest) (*zk
 func (s *Service) GetHeader(ctx context.Context, r *zkconsentv1.GetHeaderRequest) (*zkconsentv1.GetHeaderResponse, error) {
 	headers, ok := s.source.(light.HeaderSource)
 	if !ok {
-		return nil, status.Error(codes.Unimplemented, "this service hands out no headers")
+		return nil, refusal.New(codes.Unimplemented, refusal.NotServed, "this service hands out no headers")
 	}
 	b, err := headers.Header(ctx, r.Height)
 	if err != nil {
@@ -110,7 +112,7 @@ func (s *Service) GetHeader(ctx context.Context, r *zkconsentv1.GetHeaderRequest
 // Submit hands in a transaction and waits for its block.
 func (s *Service) Submit(ctx context.Context, r *zkconsentv1.SubmitRequest) (*zkconsentv1.SubmitResponse, error) {
 	if len(r.Transaction) > transaction.MaxEncoded {
-		return nil, status.Errorf(codes.InvalidArgument, "transaction: %d bytes, at most %d are allowed", len(r.Transaction), transaction.MaxEncoded)
+		return nil, refusal.Field("transaction", "%d bytes, at most %d are allowed", len(r.Transaction), transaction.MaxEncoded)
 	}
 	b, err := s.source.Submit(ctx, r.Transaction)
 	if err != nil {
@@ -118,7 +120,7 @@ func (s *Service) Submit(ctx context.Context, r *zkconsentv1.SubmitRequest) (*zk
 	}
 	result, err := transaction.DecodeResult(b)
 	if err != nil {
-		return nil, fault(err)
+		return nil, broken()
 	}
 	out := &zkconsentv1.SubmitResponse{Height: result.Height, Code: uint32(result.Code), Result: b}
 	for _, c := range result.Items {
@@ -142,24 +144,6 @@ var kinds = map[zkconsentv1.GetLogRequest_Kind]journal.Kind{
 	zkconsentv1.GetLogRequest_EPOCHS:      journal.Epochs,
 	zkconsentv1.GetLogRequest_SPENDS:      journal.Spends,
 	zkconsentv1.GetLogRequest_AUDITS:      journal.Audits,
-}
-
-// fault is the one table from errors of a node to codes of gRPC. Errors of
-// the store are not passed on: they name files of the node's machine.
-func fault(err error) error {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return status.Error(codes.DeadlineExceeded, "the node did not finish in time; a transaction may still be executed")
-	case errors.Is(err, context.Canceled):
-		return status.Error(codes.Canceled, "the call was cancelled")
-	case errors.Is(err, light.ErrRange):
-		return status.Error(codes.OutOfRange, "the ledger does not have this range")
-	case errors.Is(err, light.ErrReplaced):
-		return status.Error(codes.Aborted, "the bucket has another root now; read the changes of the epochs since")
-	case errors.Is(err, light.ErrBusy):
-		return status.Error(codes.ResourceExhausted, "the node holds as many transactions as it can; send again later")
-	}
-	return status.Error(codes.Unavailable, "the node cannot answer; its operator finds the reason in its log")
 }
 
 // A Remote is a node in another process.
