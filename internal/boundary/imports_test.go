@@ -68,6 +68,11 @@ var rules = []rule{
 		never: []string{"verifier", "registry", "consent/wallet", grpc, cometbft},
 	},
 	{
+		// It sees a patient's records: it knows no verifier and no ledger to tell.
+		of:    []string{"internal/proving"},
+		never: []string{"verifier", "registry", "consent/wallet", "consent/issuer", cometbft},
+	},
+	{
 		of:    []string{"verifier"},
 		never: []string{"prover", "registry", "circuits", "consent/wallet", frontend, cometbft}, but: []string{"circuits/manifest"},
 	},

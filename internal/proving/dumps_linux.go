@@ -10,7 +10,8 @@ const prSetDumpable = 4
 
 // NoDumps keeps the kernel from writing this process's memory to disk when it
 // crashes, and others of its user from attaching to it. Child processes that it
-// starts afterwards write no dumps either.
+// starts afterwards write no dumps either. The process's files below /proc then
+// belong to root, so that it cannot count its own open files any more.
 func NoDumps() error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
 		return fmt.Errorf("proving: core dumps stay on: %w", err)
