@@ -17,7 +17,7 @@ type view struct {
 	Style    template.CSS
 	Title    string
 	Version  string
-	About    []string // paragraphs
+	About    []paragraph
 	Identity string
 	Services []service
 	Refusal  message
@@ -26,7 +26,7 @@ type view struct {
 
 type service struct {
 	Name    string
-	About   []string
+	About   []paragraph
 	Methods []method
 }
 
@@ -34,7 +34,7 @@ type method struct {
 	ID, Name   string
 	Verb, Path string
 	GRPC       string
-	About      []string
+	About      []paragraph
 	Request    message
 	Answer     message
 	Stream     bool
@@ -50,7 +50,7 @@ type field struct {
 	Name, Type, Rule, Place string
 	Required                bool
 	Depth                   int
-	About                   []string
+	About                   []paragraph
 }
 
 // view makes the page's content from the document. Every path of the document
@@ -198,12 +198,27 @@ func (d *doc) rule(s schema) string {
 	return strings.Join(out, "; ")
 }
 
-// paragraphs are parted by empty lines.
-func paragraphs(text string) (out []string) {
+// A paragraph is text, every second part of which is code.
+type paragraph []span
+
+type span struct {
+	Code bool
+	Text string
+}
+
+// paragraphs are parted by empty lines, code by backquotes.
+func paragraphs(text string) (out []paragraph) {
 	for _, p := range strings.Split(text, "\n\n") {
-		if p = strings.TrimSpace(p); p != "" {
-			out = append(out, p)
+		if p = strings.TrimSpace(p); p == "" {
+			continue
 		}
+		var spans paragraph
+		for i, part := range strings.Split(p, "`") {
+			if part != "" {
+				spans = append(spans, span{i%2 == 1, part})
+			}
+		}
+		out = append(out, spans)
 	}
 	return out
 }

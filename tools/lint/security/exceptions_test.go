@@ -16,20 +16,20 @@ func TestWhatHasNoReasonIsAFault(t *testing.T) {
 	if err != nil || strings.Join(e.everywhere(), " ") != "G104" {
 		t.Fatal(e, err)
 	}
-	in := issue{Rule: "G304", File: "/root/a/b/c.go", Line: "7"}
-	if faults, n := e.judge("/root", []issue{in}); len(faults) != 0 || n != 1 {
+	in := issue{Rule: "G304", File: "/r/a/b/c.go", Line: "7"}
+	if faults, n := e.judge("/r", []issue{in}); len(faults) != 0 || n != 1 {
 		t.Errorf("%q", faults)
 	}
 	for name, i := range map[string]issue{
-		"another rule":           {Rule: "G204", File: "/root/a/b/c.go"},
-		"another folder":         {Rule: "G304", File: "/root/a/c.go"},
-		"a folder's longer name": {Rule: "G304", File: "/root/a/bc/d.go"},
+		"another rule":           {Rule: "G204", File: "/r/a/b/c.go"},
+		"another folder":         {Rule: "G304", File: "/r/a/c.go"},
+		"a folder's longer name": {Rule: "G304", File: "/r/a/bc/d.go"},
 	} {
-		if faults, _ := e.judge("/root", []issue{in, i}); len(faults) != 1 {
+		if faults, _ := e.judge("/r", []issue{in, i}); len(faults) != 1 {
 			t.Errorf("%s: %q", name, faults)
 		}
 	}
-	if faults, _ := e.judge("/root", nil); len(faults) != 1 || !strings.Contains(faults[0], "line 4") {
+	if faults, _ := e.judge("/r", nil); len(faults) != 1 || !strings.Contains(faults[0], "line 4") {
 		t.Errorf("an exception that nothing needs: %q", faults)
 	}
 }
