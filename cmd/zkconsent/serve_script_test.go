@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// makeCerts makes certificates: makecerts DIR puts ca.pem, server.pem and
+// server.key (localhost, 127.0.0.1), and for each further argument NAME=URI
+// NAME.pem and NAME.key of a client there. Again it makes new ones under the
+// same authority.
+func makeCerts(ts *testscript.TestScript, neg bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	day := 24 * time.Hour
+	caFile := filepath.Join(dir, "ca")
+	ca := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-day), NotAfter: time.Now().Add(90 * day),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	var caKey *ecdsa.PrivateKey
+	if pair, err := tls.LoadX509KeyPair(caFile+".pem", caFile+".key"); err == nil {
+		caKey = pair.PrivateKey.(*ecdsa.PrivateKey)
+	} else {
+		caKey = sign(ts, caFile, ca, ca, nil)
+	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	ts.Check(err)
+	leaf := func(usage x509.ExtKeyUsage) *x509.Certificate {
+		return &x509.Certificate{
+			SerialNumber: serial, NotBefore: time.Now().Add(-day), NotAfter: time.Now().Add(60 * day), ExtKeyUsage: []x509.ExtKeyUsage{usage},
+		}
+	}
+	s := leaf(x509.ExtKeyUsageServerAuth)
+	s.DNSNames, s.IPAddresses = []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
+	sign(ts, filepath.Join(dir, "server"), s, ca, caKey)
+	for _, a := range args[1:] {
+		name, uri, _ := strings.Cut(a, "=")
+		u, err := url.Parse(uri)
+		ts.Check(err)
+		c := leaf(x509.ExtKeyUsageClientAuth)
+		c.URIs = []*url.URL{u}
+		sign(ts, filepath.Join(dir, name), c, ca, caKey)
+	}
+}
+
+// sign makes a key and its certificate, by itself where there is no authority.
+func sign(ts *testscript.TestScript, path string, c, ca *x509.Certificate, caKey *ecdsa.PrivateKey) *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	if caKey == nil {
+		caKey = key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, ca, key.Public(), caKey)
+	ts.Check(err)
+	pkcs, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	for ending, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "PRIVATE KEY", Bytes: pkcs}} {
+		// As a careful operator does: the new file takes the old one's place whole.
+		ts.Check(os.WriteFile(path+ending+".new", pem.EncodeToMemory(block), 0o600))
+		ts.Check(os.Rename(path+ending+".new", path+ending))
+	}
+	return key
+}
+
+// startServe starts "zkconsent serve" with the given arguments as a process of
+// its own and sets $GRPC, $REST and $ADMIN when it is ready.
+func startServe(ts *testscript.TestScript, neg bool, args []string) {
+	ready := ts.MkAbs("serve.ready")
+	_ = os.Remove(ready)
+	program, err := exec.LookPath(filepath.Join(strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0], "zkconsent"))
+	ts.Check(err)
+	c := exec.Command(program, append([]string{"serve", "--ready-file", ready}, args...)...)
+	c.Dir = ts.MkAbs(".")
+	c.Env = append(os.Environ(), "ZKCONSENT_KEYS="+ts.Getenv("ZKCONSENT_KEYS"))
+	log, err := os.Create(ts.MkAbs("serve.log"))
+	ts.Check(err)
+	c.Stdout, c.Stderr = log, log
+	ts.Check(c.Start())
+	ts.Check(os.WriteFile(ts.MkAbs("serve.pid"), []byte(strconv.Itoa(c.Process.Pid)), 0o600))
+	_ = os.Remove(ts.MkAbs("serve.status"))
+	done := make(chan struct{})
+	go func() {
+		_ = c.Wait()
+		_ = os.WriteFile(ts.MkAbs("serve.status"), []byte(strconv.Itoa(c.ProcessState.ExitCode())), 0o600)
+		close(done)
+	}()
+	ts.Defer(func() { _ = c.Process.Kill(); <-done })
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if b, err := os.ReadFile(ready); err == nil {
+			lines := strings.Split(string(b), "\n")
+			for i, name := range []string{"GRPC", "REST", "ADMIN"} {
+				ts.Setenv(name, lines[i])
+			}
+			return
+		}
+		select {
+		case <-done:
+			b, _ := os.ReadFile(ts.MkAbs("serve.log"))
+			ts.Fatalf("the process ended\n%s", b)
+		default:
+		}
+	}
+	b, _ := os.ReadFile(ts.MkAbs("serve.log"))
+	ts.Fatalf("the process is not ready after two minutes\n%s", b)
+}
+
+// signalServe sends the process a signal: HUP, or TERM and waits for its end
+// with status 0.
+func signalServe(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs("serve.pid"))
+	ts.Check(err)
+	pid, err := strconv.Atoi(string(b))
+	ts.Check(err)
+	if args[0] == "HUP" {
+		ts.Check(syscall.Kill(pid, syscall.SIGHUP))
+		return
+	}
+	ts.Check(syscall.Kill(pid, syscall.SIGTERM))
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if b, err := os.ReadFile(ts.MkAbs("serve.status")); err == nil && len(b) > 0 {
+			if string(b) != "0" {
+				log, _ := os.ReadFile(ts.MkAbs("serve.log"))
+				ts.Fatalf("exit status %s\n%s", b, log)
+			}
+			return
+		}
+	}
+	ts.Fatalf("the process does not end")
+}
+
+// awaitLog waits until the process has logged a text: awaitlog 'TEXT'.
+func awaitLog(ts *testscript.TestScript, neg bool, args []string) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if b, err := os.ReadFile(ts.MkAbs("serve.log")); err == nil && bytes.Contains(b, []byte(args[0])) {
+			return
+		}
+	}
+	b, _ := os.ReadFile(ts.MkAbs("serve.log"))
+	ts.Fatalf("nothing says %q\n%s", args[0], b)
+}
+
+// rest calls a service over REST: rest OUT CLIENT METHOD URL [BODY]. CLIENT
+// names certificates in the folder tls, and - none. OUT gets the status, the
+// certificate's serial number where there is TLS, and the answer. "! rest" says
+// that no connection comes about.
+func rest(ts *testscript.TestScript, neg bool, args []string) {
+	body := ""
+	if len(args) > 4 {
+		body = args[4]
+	}
+	t := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}}
+	if ca, err := os.ReadFile(ts.MkAbs("tls/ca.pem")); err == nil {
+		t.TLSClientConfig.RootCAs.AppendCertsFromPEM(ca)
+	}
+	if args[1] != "-" {
+		pair, err := tls.LoadX509KeyPair(ts.MkAbs("tls/"+args[1]+".pem"), ts.MkAbs("tls/"+args[1]+".key"))
+		ts.Check(err)
+		t.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
+	r, err := http.NewRequest(args[2], args[3], strings.NewReader(body))
+	ts.Check(err)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := (&http.Client{Transport: t, Timeout: time.Minute}).Do(r)
+	if neg {
+		if err == nil {
+			answer.Body.Close()
+			ts.Fatalf("%s answers", args[3])
+		}
+		return
+	}
+	ts.Check(err)
+	defer answer.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(answer.Body, 4<<20))
+	ts.Check(err)
+	head := fmt.Sprintf("status %d\n", answer.StatusCode)
+	if answer.TLS != nil {
+		head += fmt.Sprintf("serial %s\n", answer.TLS.PeerCertificates[0].SerialNumber)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append([]byte(head), b...), 0o600))
+}
