@@ -37,11 +37,16 @@ type Intent struct {
 // *consent.RequestError then. One with a text that no wallet could read is a
 // *tlv.Error. ErrStaleHead means that the ledger's rules of today are not known.
 func (v *Verifier) CreateRequest(ctx context.Context, template consent.Request) (*consent.SignedRequest, error) {
+	return v.Create(ctx, func(time.Time) (consent.Request, error) { return template, nil })
+}
+
+// Create is CreateRequest of a template that depends on the time.
+func (v *Verifier) Create(ctx context.Context, template Template) (*consent.SignedRequest, error) {
 	var id [16]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, err
 	}
-	return v.create(ctx, id, func(time.Time) (consent.Request, error) { return template, nil })
+	return v.create(ctx, id, template)
 }
 
 // CreateOnce is CreateRequest for a caller that may tell its intent again: it

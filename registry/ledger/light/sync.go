@@ -52,6 +52,15 @@ func (c *Client) Sync(ctx context.Context) error {
 	return c.takeOfSeveral(ctx, several)
 }
 
+// Broken returns the lie after which this client believes nothing any more,
+// since the validators signed it: a fork, or a log that contradicts itself. Nil
+// while there is none.
+func (c *Client) Broken() error {
+	c.sync.Lock()
+	defer c.sync.Unlock()
+	return c.broken
+}
+
 // synchronise is Sync from the source whose turn it is.
 func (c *Client) synchronise(ctx context.Context) error {
 	u, err := c.fetchHead(ctx)

@@ -22,6 +22,7 @@ import (
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
@@ -161,7 +162,11 @@ var (
 // Dial prepares a client of the node at address, host:port, without asking it
 // anything yet.
 func Dial(address string) (*Remote, error) {
+	// A node that was away is found again within seconds: the library's own
+	// pauses grow to two minutes.
+	again := backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second}
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: again, MinConnectTimeout: 5 * time.Second}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
 	if err != nil {
 		return nil, fmt.Errorf("wire: address %q: %w", address, err)
