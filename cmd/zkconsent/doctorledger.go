@@ -141,15 +141,20 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 		}
 		for _, address := range nodes {
 			if s := ask[address](); s.err == nil {
-				return compareKeys(m, s.sight.dir, circuits)
+				return compareKeys(m, s.sight.dir, circuits, "the ledger")
 			}
 		}
-		return doctor.Bad(doctor.Skipped, "", "%d circuits; no node shows which keys the ledger names", len(m.Entries))
+		g, err := d.a.genesisIn(genesisFile)
+		if err != nil {
+			return doctor.Bad(doctor.Skipped, "", "%d circuits; nothing shows which keys the ledger names", len(m.Entries))
+		}
+		return compareKeys(m, &g.Directory, circuits, "the genesis") // the stewards may have decided others since
 	})
 }
 
-// compareKeys holds the keys of a folder against those that the ledger names.
-func compareKeys(m *manifest.Manifest, dir *directory.Directory, circuits []consent.CircuitID) doctor.Result {
+// compareKeys holds the keys of a folder against those that a directory names,
+// which is by's.
+func compareKeys(m *manifest.Manifest, dir *directory.Directory, circuits []consent.CircuitID, by string) doctor.Result {
 	have := map[string][32]byte{}
 	for i := range m.Entries {
 		have[m.Entries[i].Circuit] = m.Entries[i].Digest()
@@ -167,11 +172,11 @@ func compareKeys(m *manifest.Manifest, dir *directory.Directory, circuits []cons
 	}
 	switch {
 	case len(other) > 0:
-		return doctor.Bad(doctor.Fail, "copy the ledger's keys there: proofs by others convince nobody", "other keys than the ledger's: %s", strings.Join(other, ", "))
+		return doctor.Bad(doctor.Fail, "copy the ledger's keys there: proofs by others convince nobody", "other keys than %s names: %s", by, strings.Join(other, ", "))
 	case len(missing) > 0:
-		return doctor.Bad(doctor.Warn, "copy them there, if they are to be served", "the ledger has keys that are not there: %s", strings.Join(missing, ", "))
+		return doctor.Bad(doctor.Warn, "copy them there, if they are to be served", "%s names keys that are not there: %s", by, strings.Join(missing, ", "))
 	}
-	return doctor.Good("%d circuits, as the ledger names them", len(m.Entries))
+	return doctor.Good("%d circuits, as %s names them", len(m.Entries), by)
 }
 
 // plainly is an error in one line of bounded length.
@@ -235,7 +240,7 @@ func (d *diagnosis) authority(ctx context.Context, party *app, nodes []string) d
 		if err != nil {
 			continue
 		}
-		known, ok := authorityOf(s.dir, key)
+		known, ok := authorityByKey(s.dir, key)
 		switch {
 		case !ok:
 			return doctor.Bad(doctor.Fail, "a steward adds it: zkconsent steward propose authority", "the ledger knows no authority with this key")
@@ -247,8 +252,8 @@ func (d *diagnosis) authority(ctx context.Context, party *app, nodes []string) d
 	return doctor.Bad(doctor.Skipped, "", "no node shows the ledger's authorities")
 }
 
-// authorityOf finds an authority of the ledger by its key.
-func authorityOf(d *directory.Directory, key ed25519.PrivateKey) (directory.Authority, bool) {
+// authorityByKey finds an authority of the ledger by its key.
+func authorityByKey(d *directory.Directory, key ed25519.PrivateKey) (directory.Authority, bool) {
 	for _, known := range d.Authorities {
 		if known.Key.Equal(key.Public()) {
 			return known, true

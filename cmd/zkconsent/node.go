@@ -138,7 +138,7 @@ func (x *service) network(p2p string, more []string) error {
 
 // serveNode runs a node until ctx ends.
 func (a *app) serveNode(ctx context.Context, x service) (err error) {
-	n, err := startNode(ctx, x.home, &x.options)
+	n, err := runNode(ctx, x.home, &x.options)
 	if err != nil {
 		return err
 	}
@@ -166,8 +166,8 @@ func (a *app) serveNode(ctx context.Context, x service) (err error) {
 	}
 }
 
-// startNode starts the node of a home that no other process runs.
-func startNode(ctx context.Context, home ledger.Home, o *ledger.Options) (*ledger.Node, error) {
+// runNode starts the node of a home that no other process runs.
+func runNode(ctx context.Context, home ledger.Home, o *ledger.Options) (*ledger.Node, error) {
 	if _, err := os.Stat(home.GenesisFile()); err != nil {
 		return nil, fmt.Errorf("%w; no ledger was made here: zkconsent node init makes one, zkconsent node join takes another's", err)
 	}

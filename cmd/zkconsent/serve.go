@@ -98,7 +98,9 @@ func (a *app) serve(ctx context.Context, c *config.Config, ready string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, p.end()) }()
-	if err := p.start(ctx); err != nil {
+	if err := p.start(ctx); ctx.Err() != nil {
+		return nil // it was told to stop while it started
+	} else if err != nil {
 		return err
 	}
 	return p.run(ctx, ready)

@@ -85,7 +85,8 @@ func sign(ts *testscript.TestScript, path string, c, ca *x509.Certificate, caKey
 }
 
 // startServe starts "zkconsent serve" with the given arguments as a process of
-// its own and sets $GRPC, $REST and $ADMIN when it is ready.
+// its own and sets $GRPC, $REST and $ADMIN when it is ready. "! startserve" does
+// not wait for that.
 func startServe(ts *testscript.TestScript, neg bool, args []string) {
 	ready := ts.MkAbs("serve.ready")
 	_ = os.Remove(ready)
@@ -93,7 +94,7 @@ func startServe(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	c := exec.Command(program, append([]string{"serve", "--ready-file", ready}, args...)...)
 	c.Dir = ts.MkAbs(".")
-	c.Env = append(os.Environ(), "ZKCONSENT_KEYS="+ts.Getenv("ZKCONSENT_KEYS"))
+	c.Env = append(os.Environ(), "ZKCONSENT_PROVER_KEYS="+ts.Getenv("ZKCONSENT_KEYS"), "ZKCONSENT_VERIFIER_KEYS="+ts.Getenv("ZKCONSENT_KEYS"))
 	log, err := os.Create(ts.MkAbs("serve.log"))
 	ts.Check(err)
 	c.Stdout, c.Stderr = log, log
@@ -107,7 +108,7 @@ func startServe(ts *testscript.TestScript, neg bool, args []string) {
 		close(done)
 	}()
 	ts.Defer(func() { _ = c.Process.Kill(); <-done })
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !neg && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if b, err := os.ReadFile(ready); err == nil {
 			lines := strings.Split(string(b), "\n")
 			for i, name := range []string{"GRPC", "REST", "ADMIN"} {
@@ -122,8 +123,10 @@ func startServe(ts *testscript.TestScript, neg bool, args []string) {
 		default:
 		}
 	}
-	b, _ := os.ReadFile(ts.MkAbs("serve.log"))
-	ts.Fatalf("the process is not ready after two minutes\n%s", b)
+	if !neg {
+		b, _ := os.ReadFile(ts.MkAbs("serve.log"))
+		ts.Fatalf("the process is not ready after two minutes\n%s", b)
+	}
 }
 
 // signalServe sends the process a signal: HUP, or TERM and waits for its end
@@ -201,4 +204,17 @@ func rest(ts *testscript.TestScript, neg bool, args []string) {
 		head += fmt.Sprintf("serial %s\n", answer.TLS.PeerCertificates[0].SerialNumber)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append([]byte(head), b...), 0o600))
+}
+
+// awaitCert waits until the server at an address shows another certificate
+// than when rest wrote a file: awaitcert FILE HOST:PORT.
+func awaitCert(ts *testscript.TestScript, neg bool, args []string) {
+	before := ts.ReadFile(args[0])
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		rest(ts, false, []string{args[0], "-", http.MethodGet, "https://" + args[1] + "/healthz"})
+		if ts.ReadFile(args[0]) != before {
+			return
+		}
+	}
+	ts.Fatalf("the old certificate is shown still")
 }

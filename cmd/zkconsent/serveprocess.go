@@ -31,9 +31,12 @@ type process struct {
 	tasks  sync.WaitGroup
 	failed chan error // of a part or a task that ended by itself
 
-	ends     []func() error
+	mu   sync.Mutex // of ends
+	ends []func() error
+
 	services []server.Service
 	unary    []grpc.UnaryServerInterceptor
+	stream   []grpc.StreamServerInterceptor
 	able     []func() error // nil when a role can do its work
 	reloads  []func() error
 
@@ -112,7 +115,7 @@ func (p *process) listen(ctx context.Context) error {
 	}
 	c := server.Config{
 		GRPC: p.c.Listen.GRPC, REST: p.c.Listen.REST, Guard: guard, Services: p.services,
-		Unary: append(p.unary, rules.Unary()), Stream: []grpc.StreamServerInterceptor{rules.Stream()},
+		Unary: append(p.unary, rules.Unary()), Stream: append(p.stream, rules.Stream()),
 		Options: p.tel.ServerOptions(), Pages: map[string]http.Handler{"/openapi.json": openapi.JSON(), "/docs": openapi.Page()}, Ready: p.ready,
 		Linger: p.c.Limits.Linger, Drain: p.c.Limits.Drain, MaxConnections: p.c.Limits.MaxConnections, Logger: p.log,
 	}
@@ -191,12 +194,16 @@ func (p *process) fail(err error) {
 }
 
 // atEnd runs f when the process ends, before everything that was there before.
-func (p *process) atEnd(f func() error) { p.ends = append(p.ends, f) }
+func (p *process) atEnd(f func() error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ends = append(p.ends, f)
+}
 
 // end ends the tasks, then the parts in reverse.
 func (p *process) end() (err error) {
 	p.cease()
-	p.tasks.Wait()
+	p.tasks.Wait() // nobody adds to ends any more
 	for _, f := range slices.Backward(p.ends) {
 		err = errors.Join(err, f())
 	}

@@ -48,7 +48,7 @@ func (p *process) startRegistry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n, err := startNode(ctx, x.home, &x.options)
+	n, err := runNode(ctx, x.home, &x.options)
 	if err != nil {
 		done()
 		return err

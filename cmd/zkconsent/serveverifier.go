@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"sync"
 	"time"
@@ -57,37 +58,6 @@ func (p *process) startVerifier(ctx context.Context, kept *keptAnswers) error {
 		return err
 	}
 	p.atEnd(func() error { followed.Close(); return nil })
-	dir, err := p.awaitLedger(ctx, party, followed)
-	if err != nil {
-		return err
-	}
-	self, ok := authorityOf(dir, key)
-	if !ok {
-		return errors.New("the ledger knows no authority with the key in verifier.home; a steward adds it with: zkconsent steward propose authority")
-	}
-	v, err := verifier.New(verifier.Config{
-		ID: self.ID, Key: key, Genesis: g.hash, Roots: followed, Keys: keys, Store: kept, Now: p.a.now, AnswerTime: c.AnswerTime,
-	})
-	if err != nil {
-		return err
-	}
-	purge := c.Purge
-	if purge == 0 {
-		purge = -1
-	}
-	s, err := verifying.New(verifying.Config{
-		Verifier: v, Policies: policies, Smallest: uint32(c.SmallestCount), PurgeEvery: purge, Log: p.log,
-	})
-	if err != nil {
-		return err
-	}
-	p.atEnd(func() error { s.Close(); return nil })
-	p.services = append(p.services, server.Service{
-		Register: func(g *grpc.Server) { zkconsentv1.RegisterVerifierServiceServer(g, s) },
-		Gateway:  zkconsentv1.RegisterVerifierServiceHandler,
-	})
-	p.unary = append(p.unary, countVerdicts(p.tel.Metrics))
-	p.able = append(p.able, seldom(s.Ready))
 	if p.node == nil {
 		p.tel.WatchLedger(func() telemetry.Head {
 			h, _, err := followed.Head(context.Background())
@@ -97,6 +67,41 @@ func (p *process) startVerifier(ctx context.Context, kept *keptAnswers) error {
 			return telemetry.Head{Height: h.Height, Time: time.Unix(int64(h.Time), 0)}
 		})
 	}
+	late := &lateVerifier{}
+	p.services = append(p.services, server.Service{
+		Register: func(g *grpc.Server) { zkconsentv1.RegisterVerifierServiceServer(g, late) },
+		Gateway:  zkconsentv1.RegisterVerifierServiceHandler,
+	})
+	p.unary = append(p.unary, late.unary, countVerdicts(p.tel.Metrics))
+	p.stream = append(p.stream, late.stream)
+	p.able = append(p.able, seldom(late.able))
+	// Only the ledger says which authority the key is, and a node in this process
+	// is not to wait for that.
+	p.task(func(ctx context.Context) error {
+		self, err := p.awaitAuthority(ctx, party, followed, key)
+		if err != nil {
+			return err
+		}
+		v, err := verifier.New(verifier.Config{
+			ID: self.ID, Key: key, Genesis: g.hash, Roots: followed, Keys: keys, Store: kept, Now: p.a.now, AnswerTime: c.AnswerTime,
+		})
+		if err != nil {
+			return err
+		}
+		purge := c.Purge
+		if purge == 0 {
+			purge = -1
+		}
+		s, err := verifying.New(verifying.Config{
+			Verifier: v, Policies: policies, Smallest: uint32(c.SmallestCount), PurgeEvery: purge, Log: p.log,
+		})
+		if err != nil {
+			return err
+		}
+		p.atEnd(func() error { s.Close(); return nil })
+		late.come(s)
+		return nil
+	})
 	return nil
 }
 
@@ -128,42 +133,40 @@ func (p *process) follow(party *app, g *genesis) (*verifying.Ledger, error) {
 	})
 }
 
-// ledgerPoll is how often a process that starts looks whether the ledger is
-// there, and ledgerWords how often it says that it is not.
+// authorityPoll is how often a process that starts looks whether the ledger
+// knows its key, and authorityWords how often it says that it does not.
 const (
-	ledgerPoll  = 50 * time.Millisecond
-	ledgerWords = 30 * time.Second
+	authorityPoll  = 50 * time.Millisecond
+	authorityWords = 10 * time.Second
 )
 
-// awaitLedger waits until a head is verified: only the ledger says which
-// authority a key is.
-func (p *process) awaitLedger(ctx context.Context, party *app, l *verifying.Ledger) (*directory.Directory, error) {
-	tick := time.NewTicker(ledgerPoll)
+// errNoAuthority is what a verifier waits for that no steward has added yet.
+var errNoAuthority = errors.New("the ledger knows no authority with the key in verifier.home; a steward adds it with: zkconsent steward propose authority")
+
+// awaitAuthority waits until a verified head shows the authority of a key.
+func (p *process) awaitAuthority(ctx context.Context, party *app, l *verifying.Ledger, key ed25519.PrivateKey) (directory.Authority, error) {
+	tick := time.NewTicker(authorityPoll)
 	defer tick.Stop()
-	var said time.Time
+	next := time.Now().Add(authorityWords / 4)
 	for {
 		_, dir, err := l.Head(ctx)
-		switch {
-		case err == nil:
-			return dir, nil
-		case errors.Is(err, light.ErrTrustExpired):
-			return nil, party.away(err)
-		case time.Since(said) > ledgerWords:
-			if !said.IsZero() {
-				p.log.Warn("waiting for the ledger", "error", err)
+		if err == nil {
+			if self, ok := authorityByKey(dir, key); ok {
+				return self, nil
 			}
-			if said.IsZero() {
-				said = time.Now().Add(5*time.Second - ledgerWords) // the first words after five seconds
-			} else {
-				said = time.Now()
-			}
+			err = errNoAuthority
+		}
+		if errors.Is(err, light.ErrTrustExpired) {
+			return directory.Authority{}, party.away(err)
+		}
+		if time.Now().After(next) {
+			next = time.Now().Add(authorityWords)
+			p.log.Warn("the verifier waits for the ledger", "error", err)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, ctx.Err()
-		case err := <-p.failed:
-			return nil, err
+			return directory.Authority{}, ctx.Err()
 		}
 	}
 }
