@@ -21,9 +21,12 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/prover/provertest"
 )
 
 // makeCerts makes certificates: makecerts DIR puts ca.pem, server.pem and
@@ -195,7 +198,17 @@ func rest(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return
 	}
-	ts.Check(err)
+	if err != nil {
+		// Why it does not answer, the process may be about to say.
+		for range 500 {
+			if _, err := os.Stat(ts.MkAbs("serve.status")); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		log, _ := os.ReadFile(ts.MkAbs("serve.log"))
+		ts.Fatalf("%v\n%s", err, log)
+	}
 	defer answer.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(answer.Body, 4<<20))
 	ts.Check(err)
@@ -217,4 +230,48 @@ func awaitCert(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("the old certificate is shown still")
+}
+
+// hangUp connects many times, asks several times at once, and resets the
+// connection while the answers come: hangup HOST:PORT [tls].
+func hangUp(ts *testscript.TestScript, neg bool, args []string) {
+	pool := x509.NewCertPool()
+	if ca, err := os.ReadFile(ts.MkAbs("tls/ca.pem")); err == nil {
+		pool.AppendCertsFromPEM(ca)
+	}
+	for i := range 200 {
+		c, err := net.Dial("tcp", args[0])
+		ts.Check(err)
+		var w io.Writer = c
+		if len(args) > 1 {
+			t := tls.Client(c, &tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS12})
+			ts.Check(t.Handshake())
+			w = t
+		}
+		_, err = io.WriteString(w, strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n", 20))
+		ts.Check(err)
+		time.Sleep(time.Duration(i%10) * 200 * time.Microsecond)
+		ts.Check(c.(*net.TCPConn).SetLinger(0))
+		ts.Check(c.Close())
+	}
+}
+
+// setRest sets a variable to the address of REST in a node's report.
+func setRest(ts *testscript.TestScript, neg bool, args []string) {
+	r, err := readReport(ts.MkAbs(args[1]))
+	ts.Check(err)
+	ts.Setenv(args[0], r.REST)
+}
+
+// TestAttack_CallerWhoHangsUp resets connections while answers are written to
+// them.
+func TestAttack_CallerWhoHangsUp(t *testing.T) {
+	keys, _ := provertest.Keys(t, consent.Circuits()...)
+	testscript.Run(t, testscript.Params{
+		Files: []string{filepath.Join("testdata", "attack", "hangup.txtar")},
+		Setup: func(e *testscript.Env) error { e.Setenv("ZKCONSENT_KEYS", keys); return nil },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"startnode": startNode, "killnode": killNode, "setid": setID, "startserve": startServe, "signalserve": signalServe, "rest": rest, "hangup": hangUp, "setrest": setRest,
+		},
+	})
 }
