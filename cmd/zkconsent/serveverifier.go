@@ -147,7 +147,7 @@ var errNoAuthority = errors.New("the ledger knows no authority with the key in v
 func (p *process) awaitAuthority(ctx context.Context, party *app, l *verifying.Ledger, key ed25519.PrivateKey) (directory.Authority, error) {
 	tick := time.NewTicker(authorityPoll)
 	defer tick.Stop()
-	next := time.Now().Add(authorityWords / 4)
+	next := time.Now().Add(time.Second)
 	for {
 		_, dir, err := l.Head(ctx)
 		if err == nil {
