@@ -142,7 +142,7 @@ func TestAssurance_Attacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	faults, attacks := attackFaults(tables(string(text)), load(t), 23)
+	faults, attacks := attackFaults(tables(string(text)), load(t), 24)
 	for _, f := range faults {
 		t.Error("docs/attacks.md: " + f)
 	}

@@ -101,7 +101,8 @@ var decoders = map[string]map[string]string{
 		"decoder.parse": "FuzzDecode",
 		"readFile":      "- reads a file of bounded size, which the operator names, for Decode",
 	},
-	"internal/field": {"Parse": "FuzzParse", "ParseHex": "FuzzParseHex"},
+	"internal/field":    {"Parse": "FuzzParse", "ParseHex": "FuzzParseHex"},
+	"internal/identity": {"decodeKeys": "FuzzDecodeKeys"},
 	"internal/proof": {
 		"Decode":             "FuzzDecode",
 		"DecodePlonk":        "FuzzDecodePlonk",
@@ -116,6 +117,10 @@ var decoders = map[string]map[string]string{
 		"DecodePoint":  "FuzzDecodePoint",
 		"DecodeScalar": "FuzzDecodeScalar",
 		"Verify":       "FuzzVerify",
+	},
+	"internal/server": {
+		"strict.Unmarshal": "FuzzStrictJSON",
+		"readSmall":        "- reads the operator's own TLS files, of bounded size, for Go's decoders",
 	},
 	"internal/tlv": {"NewDecoder": "FuzzDecode"},
 	"prover": {

@@ -86,6 +86,11 @@ var rules = []rule{
 		never: []string{"circuits", "prover", "registry", "verifier", "consent/wallet", frontend, cometbft}, but: []string{"registry/ledger/member"},
 	},
 	{
+		// They serve whatever they are given, and know nothing of it.
+		of:    []string{"internal/identity", "internal/refusal", "internal/server"},
+		never: []string{"api", "circuits", "consent", "prover", "registry", "verifier", gnark, cometbft},
+	},
+	{
 		of:    []string{"api", "circuits", "consent", "internal", "prover", "registry", "verifier"},
 		never: []string{"cmd", "benchmarks"},
 	},

@@ -41,9 +41,8 @@ func originOf(ctx context.Context) Origin {
 		return o
 	}
 	var o Origin
-	if m, ok := metadata.FromIncomingContext(ctx); ok {
-		o.Authorization = m.Get("authorization")
-	}
+	m, _ := metadata.FromIncomingContext(ctx)
+	o.Authorization = m.Get("authorization")
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return o
@@ -57,7 +56,8 @@ func originOf(ctx context.Context) Origin {
 			o.Certificate = info.State.VerifiedChains[0][0]
 		}
 	default:
-		o.Local = o.Address.IsLoopback()
+		// A proxy of this machine hands on what others call.
+		o.Local = o.Address.IsLoopback() && len(m.Get("forwarded"))+len(m.Get("via"))+len(m.Get("x-forwarded-for")) == 0
 	}
 	return o
 }

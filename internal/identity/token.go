@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -190,14 +191,18 @@ func bearer(values []string) (string, error) {
 // of finds the issuer that a token says it is from. Nothing of it is verified
 // yet.
 func (t *tokens) of(token string) *issuer {
-	s, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
 		return nil
 	}
 	var claims struct {
 		Issuer string `json:"iss"`
 	}
-	if json.Unmarshal(s.UnsafePayloadWithoutVerification(), &claims) != nil {
+	if json.Unmarshal(payload, &claims) != nil {
 		return nil
 	}
 	return t.issuers[claims.Issuer]

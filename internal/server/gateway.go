@@ -98,7 +98,9 @@ func (f *face) bare(next http.Handler) http.Handler {
 		caller, end := f.inside.begin(origin(r))
 		defer end()
 		o := &opening{ResponseWriter: w}
-		ctx := context.WithValue(context.WithValue(r.Context(), callerContext{}, caller), openingKey{}, o)
+		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
+		defer cancel()
+		ctx = context.WithValue(context.WithValue(ctx, callerContext{}, caller), openingKey{}, o)
 		b := r.WithContext(ctx)
 		b.Header = http.Header{}
 		for _, name := range []string{"Accept", "Content-Type"} {
@@ -235,7 +237,7 @@ func writeFault(w http.ResponseWriter, code int, err error) {
 	}
 	h := w.Header()
 	h.Del("ETag")
-	h.Del("Cache-Control")
+	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
 	if wait := refusal.After(s.Err()); wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))

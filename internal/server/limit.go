@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // maxConns is how many open connections a listener has. Without a bound others
@@ -32,8 +34,9 @@ func limit(l net.Listener, n int) *limited {
 // placed is a connection that has a place.
 type placed struct {
 	net.Conn
-	in    *limited
-	since time.Time // it was opened
+	in     *limited
+	since  time.Time     // it was opened
+	resets *rate.Limiter // of calls that its caller takes back
 
 	// Guarded by in.mu.
 	calls int       // under way
@@ -65,7 +68,7 @@ func (l *limited) place(c net.Conn) *placed {
 		}
 		if len(l.placed) < l.max {
 			now := time.Now()
-			p := &placed{Conn: c, in: l, since: now, idle: now}
+			p := &placed{Conn: c, in: l, since: now, idle: now, resets: rate.NewLimiter(resetsPerSecond, resetsAtOnce)}
 			l.placed[c.RemoteAddr().String()] = p
 			l.mu.Unlock()
 			return p

@@ -10,6 +10,7 @@ import (
 	"github.com/zkconsent/zkconsent/internal/refusal"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 )
 
@@ -20,6 +21,14 @@ const (
 	slowAfter      = 2 * time.Second  // a message that takes longer is slow
 	receiveTimeout = 15 * time.Second // and is not waited for longer than this
 	maxSlow        = 128              // slow messages are waited for at once, each MaxMessage at most
+)
+
+// A caller who takes back more of its calls on one connection than these is cut
+// off. To open calls and take them back at once costs it nothing, and us the
+// work.
+const (
+	resetsPerSecond = 50
+	resetsAtOnce    = 500
 )
 
 var errSlow = errors.New("server: the message does not come")
@@ -113,7 +122,7 @@ func (r *receivers) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Con
 func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	x, _ := ctx.Value(receptionKey{}).(*reception)
 	p, _ := ctx.Value(placeKey{}).(*placed)
-	switch s.(type) {
+	switch s := s.(type) {
 	case *stats.Begin:
 		if p != nil {
 			p.enter()
@@ -128,6 +137,9 @@ func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
 		}
 		if p != nil {
 			p.leave()
+			if status.Code(s.Error) == codes.Canceled && !p.resets.Allow() {
+				_ = p.Close()
+			}
 		}
 	}
 }

@@ -28,11 +28,10 @@ import (
 
 // A route is a method with its two addresses.
 type route struct {
-	method   string // of gRPC
-	verb     string // of REST
-	path     string
-	body     []byte
-	watching bool
+	method string // of gRPC
+	verb   string // of REST
+	path   string
+	body   []byte
 }
 
 var inPath = regexp.MustCompile(`\{(\w+)\}`)
@@ -308,6 +307,15 @@ func TestLoopbackRoles(t *testing.T) {
 	} {
 		if a := ask(t, http.DefaultClient, http.MethodGet, url, nil, headers...); a.http != http.StatusUnauthorized {
 			t.Errorf("%v: %d %s", headers, a.http, a.body)
+		}
+	}
+	conn := x.plain(t)
+	if err := call(short(t), conn, createRequest); status.Code(err) != codes.Unimplemented {
+		t.Errorf("gRPC: %v", err)
+	}
+	for _, name := range []string{"x-forwarded-for", "forwarded", "via"} {
+		if err := call(metadata.AppendToOutgoingContext(short(t), name, "192.0.2.1"), conn, createRequest); status.Code(err) != codes.Unauthenticated {
+			t.Errorf("gRPC, %s: %v", name, err)
 		}
 	}
 	// A name of a page's owner that means this machine.

@@ -7,9 +7,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// opening is the answer of a stream before its first message. The gateway puts
-// an error of a stream into a frame, since messages may have come before it; one
-// that comes instead of a stream is answered like that of any other call.
+// opening is an answer before its first byte. The gateway puts an error of a
+// stream into a frame, since messages may have come before it; one that comes
+// instead of a stream is answered like that of any other call.
 type opening struct {
 	http.ResponseWriter
 	began bool
@@ -31,6 +31,9 @@ func streamFault(ctx context.Context, err error) *status.Status {
 func (o *opening) WriteHeader(code int) {
 	if !o.began {
 		o.began = true
+		if o.Header().Get("Cache-Control") == "" {
+			o.Header().Set("Cache-Control", "no-store") // unless the service says otherwise
+		}
 		if o.fault != nil {
 			o.drop = true
 			writeFault(o.ResponseWriter, 0, o.fault)

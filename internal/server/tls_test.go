@@ -103,6 +103,7 @@ func TestAttack_OlderTLS(t *testing.T) {
 // TestCertificatesAreReloaded: new files hold for new connections; files that
 // cannot be used leave the old ones in force, and the log says so, once.
 func TestCertificatesAreReloaded(t *testing.T) {
+	t.Parallel()
 	a := identitytest.NewAuthority(t)
 	cert, key, ca := a.Files()
 	log := &lines{}
@@ -167,6 +168,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 // TestAttack_ClientOfAnAuthorityThatWasTakenOut: authorities are reloaded too,
 // and no resumed session carries a certificate past that.
 func TestAttack_ClientOfAnAuthorityThatWasTakenOut(t *testing.T) {
+	t.Parallel()
 	x, before := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 	cert, key, _ := x.Files()
 	ca := filepath.Join(t.TempDir(), "clients.pem")

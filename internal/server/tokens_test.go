@@ -226,6 +226,7 @@ func TestAttack_TokenAbuse(t *testing.T) {
 // TestAttack_RotatedKey: a key that an issuer took back opens nothing, and the
 // new one does at once.
 func TestAttack_RotatedKey(t *testing.T) {
+	t.Parallel()
 	issuer, now := identitytest.NewIssuer(t), &clock{}
 	x := serveTLS(t, server.Config{Services: everything()}, identity.GuardConfig{Issuers: []identity.TokenIssuer{insurers(issuer)}, Now: now.now, AnonymousRate: identity.Rate{PerSecond: -1}})
 	conn := x.dial(t)
@@ -285,6 +286,7 @@ func TestKeysAreFetchedAgain(t *testing.T) {
 // TestIssuerAway: the process starts without its issuer, refuses tokens until it
 // has the keys, and says that it is worth asking again.
 func TestIssuerAway(t *testing.T) {
+	t.Parallel()
 	issuer := identitytest.NewIssuer(t)
 	issuer.Hide(true)
 	x := serveTLS(t, server.Config{Services: everything()}, identity.GuardConfig{Issuers: []identity.TokenIssuer{insurers(issuer)}, AnonymousRate: identity.Rate{PerSecond: -1}})

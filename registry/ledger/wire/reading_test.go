@@ -148,7 +148,7 @@ func TestReading_StaticObjects(t *testing.T) {
 		"/v1/buckets/5/" + base64.RawURLEncoding.EncodeToString(roots):            http.StatusBadRequest,
 		"/v1/buckets/0/" + base64.RawURLEncoding.EncodeToString(make([]byte, 32)): http.StatusConflict,
 	} {
-		if code, h, body := get(t, url+path); code != want || h.Get("Cache-Control") != "" {
+		if code, h, body := get(t, url+path); code != want || h.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d, want %d, Cache-Control %q: %s", path, code, want, h.Get("Cache-Control"), body)
 		}
 	}
