@@ -1,6 +1,8 @@
 package proving
 
 import (
+	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -10,68 +12,75 @@ import (
 	"github.com/zkconsent/zkconsent/consent"
 )
 
-// rate keeps so many callers busy, each with one call after another, and
-// returns calls per second and two percentiles of how long one took.
-func rate(callers, calls int, call func() error) (perSecond float64, p50, p99 time.Duration, err error) {
+// A load keeps so many callers busy, each with one call after another, and
+// counts.
+type load struct {
+	callers int
+	call    func() error
+
+	took  []time.Duration
+	whole time.Duration
+	err   error
+}
+
+// run makes so many calls.
+func (l *load) run(calls int) {
 	var mu sync.Mutex
-	var took []time.Duration
 	var all sync.WaitGroup
 	begun := time.Now()
-	for range callers {
+	for range l.callers {
 		all.Go(func() {
-			for range calls / callers {
+			for range calls / l.callers {
 				start := time.Now()
-				e := call()
+				err := l.call()
 				mu.Lock()
-				took = append(took, time.Since(start))
-				if e != nil {
-					err = e
-				}
+				l.took = append(l.took, time.Since(start))
+				l.err = errors.Join(l.err, err)
 				mu.Unlock()
 			}
 		})
 	}
 	all.Wait()
-	whole := time.Since(begun)
-	slices.Sort(took)
-	return float64(len(took)) / whole.Seconds(), took[len(took)/2], took[len(took)*99/100], err
+	l.whole += time.Since(begun)
+}
+
+func (l *load) perSecond() float64 { return float64(len(l.took)) / l.whole.Seconds() }
+
+func (l *load) String() string {
+	slices.Sort(l.took)
+	at := func(percent int) time.Duration { return l.took[(len(l.took)-1)*percent/100].Round(time.Millisecond) }
+	return fmt.Sprintf("%.2f/s p50 %v p99 %v", l.perSecond(), at(50), at(99))
 }
 
 // TestFigure_ProofsPerSecond prints what the service makes of claims, beside
-// the prover that is called directly in the same run.
+// the prover that is called directly, in turns, so that whatever else the
+// machine does weighs on both.
 func TestFigure_ProofsPerSecond(t *testing.T) {
 	if !long() {
 		t.Skip("set ZKCONSENT_SERVICES for the figures")
 	}
-	const calls = 100
+	const rounds, calls = 8, 8
 	c := drawn(t, consent.Claim, 1)
 	for _, workers := range []int{1, 2} {
 		r := newRig(t, Config{Workers: workers, PerPrincipal: 8}, consent.Claim)
-		direct, d50, d99, err := rate(workers, calls, func() error {
+		service := func() error {
+			_, err := r.client.Prove(t.Context(), asked(c))
+			return err
+		}
+		direct := &load{callers: workers, call: func() error {
 			_, err := r.prover.Prover.Prove(t.Context(), &c.Statement, &c.Witness)
 			return err
-		})
-		if err != nil {
-			t.Fatal(err)
+		}}
+		served := &load{callers: workers, call: service}     // none waits
+		queued := &load{callers: 4 * workers, call: service} // three of four wait their turn
+		for range rounds {
+			for _, l := range []*load{direct, served, queued} {
+				if l.run(calls); l.err != nil {
+					t.Fatal(l.err)
+				}
+			}
 		}
-		// One caller for each worker: none waits.
-		served, s50, s99, err := rate(workers, calls, func() error {
-			_, err := r.client.Prove(t.Context(), asked(c))
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Four for each: the rest waits its turn.
-		queued, q50, q99, err := rate(4*workers, calls, func() error {
-			_, err := r.client.Prove(t.Context(), asked(c))
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ms := time.Millisecond
-		t.Logf("FIGURE | prover, %s, %d workers, %d processors | direct %.2f/s p50 %v p99 %v | service %.2f/s (× %.2f) p50 %v p99 %v | 4 callers a worker %.2f/s p50 %v p99 %v",
-			consent.Claim, workers, runtime.GOMAXPROCS(0), direct, d50.Round(ms), d99.Round(ms), served, served/direct, s50.Round(ms), s99.Round(ms), queued, q50.Round(ms), q99.Round(ms))
+		t.Logf("FIGURE | prover, %s, %d workers, %d processors | direct %s | service %s, × %.2f of direct | 4 callers a worker %s",
+			consent.Claim, workers, runtime.GOMAXPROCS(0), direct, served, served.perSecond()/direct.perSecond(), queued)
 	}
 }

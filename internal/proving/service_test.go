@@ -300,3 +300,22 @@ func TestWitnessIsErased(t *testing.T) {
 		}
 	}
 }
+
+// Every circuit that there is, under both schemes.
+func TestSelfTestOfEveryCircuit(t *testing.T) {
+	if !long() {
+		t.Skip("set ZKCONSENT_SERVICES for the long run")
+	}
+	log := &logged{}
+	s, err := New(Config{Prover: provertest.New(t, consent.Circuits()...), Log: logTo(log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.SelfTest(t.Context()); err != nil || s.Ready() != nil {
+		t.Fatalf("%v, %v: %s", err, s.Ready(), log)
+	}
+	for id, took := range s.Figures().Took {
+		t.Logf("%s: %s", id, took.Round(time.Millisecond))
+	}
+}
