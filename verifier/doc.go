@@ -5,7 +5,8 @@
 // the bytes that a patient's wallet sends back and goes through the checks of
 // docs/spec.md §10.4 in their order; everything that it accepts becomes a
 // [Record] that [Recheck] can verify again from files alone. [Verifier.Standing]
-// tests every answer that is still relied on against the whole withdrawal log.
+// tests every answer that is still relied on against the whole withdrawal log;
+// [Verifier.Withdrawn] shows what has been withdrawn since a position of it.
 //
 // # Caveats
 //

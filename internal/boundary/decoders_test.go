@@ -122,7 +122,8 @@ var decoders = map[string]map[string]string{
 		"strict.Unmarshal": "FuzzStrictJSON",
 		"readSmall":        "- reads the operator's own TLS files, of bounded size, for Go's decoders",
 	},
-	"internal/tlv": {"NewDecoder": "FuzzDecode"},
+	"internal/tlv":       {"NewDecoder": "FuzzDecode"},
+	"internal/verifying": {"parseID": "FuzzParseID"},
 	"prover": {
 		"loadKeys":    "- finds the files of a manifest's entry for readPinned and internal/proof",
 		"readPinned":  "- reads a file of bounded size whose SHA-256 is the manifest's: its author chooses the bytes",

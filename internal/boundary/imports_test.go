@@ -77,6 +77,11 @@ var rules = []rule{
 		never: []string{"prover", "registry", "circuits", "consent/wallet", frontend, cometbft}, but: []string{"circuits/manifest"},
 	},
 	{
+		// It decides by what a verifier verified, and proves or orders nothing.
+		of:    []string{"internal/verifying"},
+		never: []string{"prover", "circuits", "consent/wallet", "consent/issuer", "registry/ledger", frontend}, but: []string{"circuits/manifest", "registry/ledger/light"},
+	},
+	{
 		of:    []string{"internal/field", "internal/tlv", "internal/poseidon", "internal/merkle", "internal/redsig", "internal/signed", "internal/armor"},
 		never: []string{"api", "circuits", "consent", "prover", "registry", "verifier", gnark, grpc, cometbft},
 	},

@@ -20,9 +20,9 @@
 // the code is made of, so the answer adds that the verifier accepted them, and
 // when. Bytes that were accepted get their stored verdict for as long as the
 // answer is kept, also after a withdrawal: a stranger does not learn of that.
-// Somebody else's answer to a request cannot be told from another answer that
-// came first (already-answered); that a request was answered, who has its id
-// can learn, but only with bytes that decode.
+// Who has a request's id alone can learn that it was answered (already-answered
+// for any bytes in a presentation's form that name it), and not by whom or with
+// what.
 //
 // The reasons of docs/spec.md §10.4 are told to everybody: a wallet needs them,
 // and the checks go from the cheap ones to the dear ones, so the time of an
@@ -33,6 +33,10 @@
 // id is unknown or past its time cannot be told from GetRequest's answer; the
 // store reads a row in the one case and none in the other, which a patient
 // observer may measure, of an id that they have already.
+//
+// An idempotency key is a secret between a caller and this verifier for one
+// request. The caller's name is part of the intent: where nobody says who they
+// are, on loopback, all callers are one.
 //
 // Small counts are suppressed, and so are those from which a small count could
 // be had by subtraction. What remains: two counts of different times tell what

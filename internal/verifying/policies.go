@@ -62,7 +62,7 @@ func (p *Policies) Reload() error {
 		return &PolicyError{p.dir, err}
 	}
 	defer root.Close()
-	all, err := readPolicies(root.FS())
+	all, err := takePolicies(root.FS())
 	if err != nil {
 		return err
 	}
@@ -82,8 +82,8 @@ func (p *Policies) Find(name string) (*policy.Policy, bool) {
 // Len is the number of policies.
 func (p *Policies) Len() int { return len(*p.all.Load()) }
 
-// readPolicies reads all policies of a folder.
-func readPolicies(files fs.FS) (map[string]*policy.Policy, error) {
+// takePolicies reads all policies of a folder.
+func takePolicies(files fs.FS) (map[string]*policy.Policy, error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return nil, &PolicyError{".", err}
@@ -103,7 +103,7 @@ func readPolicies(files fs.FS) (map[string]*policy.Policy, error) {
 		if len(all) == maxPolicies {
 			return nil, &PolicyError{e.Name(), fmt.Errorf("more than %d policies", maxPolicies)}
 		}
-		text, err := readDocument(files, e.Name())
+		text, err := plainFile(files, e.Name())
 		if err != nil {
 			return nil, &PolicyError{e.Name(), err}
 		}
@@ -114,7 +114,8 @@ func readPolicies(files fs.FS) (map[string]*policy.Policy, error) {
 	return all, nil
 }
 
-func readDocument(files fs.FS, name string) ([]byte, error) {
+// plainFile is the text of a policy, which policy.Parse reads.
+func plainFile(files fs.FS, name string) ([]byte, error) {
 	info, err := fs.Stat(files, name)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,8 @@ type Config struct {
 	Verifier *verifier.Verifier
 	// Policies are what requests are made from; nil makes none.
 	Policies *Policies
-	// Smallest is the smallest count of answers that is told; 10 when 0.
+	// Smallest is the smallest count of answers that is told; 10 when 0, and
+	// least 3: below that a hidden count could be only one.
 	Smallest uint32
 	// Calls bounds the presentations, and the batches, that are dealt with at a
 	// time; 256 when 0. Beyond it a call is refused as BUSY.
@@ -83,6 +84,8 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("verifying: no verifier")
 	case c.Calls < 0 || c.Streams < 0 || c.Look < 0 || c.Sweep < 0 || c.Heartbeat < 0:
 		return nil, errors.New("verifying: a negative bound")
+	case c.Smallest != 0 && c.Smallest < 3:
+		return nil, errors.New("verifying: counts below 3 must be suppressed")
 	}
 	c.complete()
 	s := &Service{

@@ -22,19 +22,18 @@ func (s *Service) ScopeStats(ctx context.Context, r *zkconsentv1.ScopeStatsReque
 	return suppress(&c, s.c.Smallest), nil
 }
 
-// suppress hides the counts from 1 to below smallest, and each count that with
-// the others would give such a number away: answers are those that stand, those
-// that are withdrawn and those past their end, and nullifiers are no more than
-// answers. Answers are told whenever they are enough, so it is the differences
-// to them that must not be small, nor what both parts together leave of them.
+// suppress hides the counts from 1 to below smallest, and each that would give
+// such a number away. Answers are those that stand, those that are withdrawn
+// and those past their end, and some repeat a nullifier: where one of these
+// parts is small, no other part is told either. To hide only as many as make
+// the subtraction impossible is not enough: who knows the rule could tell from
+// which ones are hidden what they must be.
 func suppress(c *verifier.ScopeCount, smallest uint32) *zkconsentv1.ScopeStatsResponse {
 	small := func(n uint64) bool { return n > 0 && n < uint64(smallest) }
-	hideAll := small(c.Answers)
-	hide := func(part uint64) bool { return hideAll || small(part) || small(c.Answers-min(part, c.Answers)) }
-	standing, withdrawn := hide(c.Standing), hide(c.Withdrawn)
-	if past := c.Answers - min(c.Standing+c.Withdrawn, c.Answers); small(past) {
-		withdrawn = true // standing alone leaves the sum of two numbers
-	}
+	answers := small(c.Answers)
+	nullifiers := answers || small(c.Nullifiers) || small(c.Answers-min(c.Nullifiers, c.Answers))
+	past := c.Answers - min(c.Standing+c.Withdrawn, c.Answers)
+	parts := answers || small(c.Standing) || small(c.Withdrawn) || small(past)
 	count := func(n uint64, hidden bool) *zkconsentv1.Count {
 		if hidden {
 			return &zkconsentv1.Count{Suppressed: true}
@@ -42,8 +41,8 @@ func suppress(c *verifier.ScopeCount, smallest uint32) *zkconsentv1.ScopeStatsRe
 		return &zkconsentv1.Count{Count: n}
 	}
 	return &zkconsentv1.ScopeStatsResponse{
-		Answers: count(c.Answers, hideAll), Nullifiers: count(c.Nullifiers, hide(c.Nullifiers)),
-		Standing: count(c.Standing, standing), Withdrawn: count(c.Withdrawn, withdrawn),
+		Answers: count(c.Answers, answers), Nullifiers: count(c.Nullifiers, nullifiers),
+		Standing: count(c.Standing, parts), Withdrawn: count(c.Withdrawn, parts),
 		HeadTime: int64(c.Head), Smallest: smallest,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -288,7 +289,7 @@ func (p *patient) withdraw() {
 	p.w.must(p.wallet.Withdraw(p.w.ctx, &wallet.Stamper{Ledger: p.w, Submit: p.w}, p.given))
 }
 
-// A clinic is what a verifier runs: its store, the ledger that it follows, its
+// A desk is what a verifier runs: its store, the ledger that it follows, its
 // service and a client of it.
 type desk struct {
 	w        *world
@@ -300,7 +301,11 @@ type desk struct {
 	service  *verifying.Service
 	api      zkconsentv1.VerifierServiceClient
 	log      *logged
+	ahead    atomic.Int64 // of this desk's clock, in nanoseconds
 }
+
+// clock is the desk's.
+func (d *desk) clock() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) }
 
 // principal is the header by which a test's call says who it is.
 const principal = "test-principal"
@@ -350,9 +355,9 @@ func (d *desk) run(of party, s verifier.Store, change ...func(*verifying.Config)
 	w.must(err)
 	log := slog.New(slog.NewTextHandler(d.log, nil))
 	remote := w.dial()
-	d.ledger, err = verifying.Follow(verifying.FollowConfig{Genesis: w.genesis, Nodes: []light.Source{remote}, Every: 200 * time.Millisecond, Log: log})
+	d.ledger, err = verifying.Follow(verifying.FollowConfig{Genesis: w.genesis, Nodes: []light.Source{remote}, Every: 200 * time.Millisecond, Now: d.clock, Log: log})
 	w.must(err)
-	d.verifier, err = verifier.New(verifier.Config{ID: of.id, Key: of.key, Genesis: w.hash, Roots: d.ledger, Keys: w.keys, Store: s})
+	d.verifier, err = verifier.New(verifier.Config{ID: of.id, Key: of.key, Genesis: w.hash, Roots: d.ledger, Keys: w.keys, Store: s, Now: d.clock})
 	w.must(err)
 	c := verifying.Config{Verifier: d.verifier, Policies: d.policies, Look: 20 * time.Millisecond, Sweep: 100 * time.Millisecond, Heartbeat: 200 * time.Millisecond, Log: log}
 	for _, f := range change {
@@ -363,7 +368,9 @@ func (d *desk) run(of party, s verifier.Store, change ...func(*verifying.Config)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)
 	server := grpc.NewServer(
-		grpc.UnaryInterceptor(func(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) { return next(named(ctx), r) }),
+		grpc.UnaryInterceptor(func(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			return next(named(ctx), r)
+		}),
 		grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 			return next(srv, namedStream{s, named(s.Context())})
 		}))
