@@ -97,8 +97,9 @@ type Records interface {
 	// and above after, without their records.
 	Standing(ctx context.Context, now consent.Time, after *[16]byte, limit int) ([]Answer, error)
 	// Purge deletes the answers whose Until, and the requests whose Expires,
-	// lie before the given time, and returns how many answers went. An answer
-	// stays as long as its request. Spent nullifiers stay for ever.
+	// lie before the given time, and returns how many answers went, beside an
+	// error too. An answer stays as long as its request. Spent nullifiers stay
+	// for ever.
 	Purge(ctx context.Context, before consent.Time) (int, error)
 }
 

@@ -96,6 +96,16 @@ var rules = []rule{
 		never: []string{"api", "circuits", "consent", "prover", "registry", "verifier", gnark, cometbft},
 	},
 	{
+		// Whoever runs a verifier chooses where it keeps what it kept.
+		of:     []string{"circuits", "consent", "internal", "prover", "registry", "verifier"},
+		except: []string{"verifier/store"},
+		never:  []string{"verifier/store", "github.com/jackc", "github.com/pressly"},
+	},
+	{
+		of: []string{"verifier/store"}, except: []string{"verifier/store/postgres"},
+		never: []string{"github.com/jackc"},
+	},
+	{
 		of:    []string{"api", "circuits", "consent", "internal", "prover", "registry", "verifier"},
 		never: []string{"cmd", "benchmarks"},
 	},
@@ -209,6 +219,8 @@ func TestBoundariesAreSeen(t *testing.T) {
 		"state on cometbft":             {[]file{imports("registry/a.go", cometbft+"/cometbft/types")}, 1},
 		"ledger on cometbft":            {[]file{imports("registry/ledger/a.go", cometbft+"/cometbft/types")}, 0},
 		"wallet on verifier":            {[]file{imports("consent/wallet/a.go", module+"/verifier")}, 1},
+		"verifier on a database":        {[]file{imports("verifier/a.go", module+"/verifier/store")}, 1},
+		"a file on another database":    {[]file{imports("verifier/store/a.go", "github.com/jackc/pgx/v5")}, 1},
 		"prover on a command":           {[]file{imports("prover/a.go", module+"/cmd/zkconsent")}, 1},
 		"testing in the product":        {[]file{imports("prover/a.go", "testing")}, 1},
 		"testing in helpers":            {[]file{imports("circuits/circuittest/a.go", "testing")}, 0},

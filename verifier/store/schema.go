@@ -106,7 +106,8 @@ func (u userVersion) GetMigration(ctx context.Context, db database.DBTxConn, ver
 
 // GetLatestVersion implements database.Store.
 func (userVersion) GetLatestVersion(ctx context.Context, db database.DBTxConn) (version int64, err error) {
-	return version, db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	return version, err
 }
 
 // ListMigrations implements database.Store: each step up to the latest.

@@ -119,6 +119,8 @@ func wrap(err error) error {
 			return fmt.Errorf("%w: %w", verifier.ErrStoreFull, err)
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 			return fmt.Errorf("%w: %w", verifier.ErrStoreDamaged, err)
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+			return fmt.Errorf("%w: %w", verifier.ErrStoreAway, err)
 		}
 	}
 	return err

@@ -14,6 +14,7 @@ import (
 // of their own here.
 const (
 	foreignKeyViolation = "23503"
+	duplicateTable      = "42P07"
 	diskFull            = "53100"
 	dataCorrupted       = "XX001"
 	indexCorrupted      = "XX002"

@@ -11,6 +11,10 @@ import (
 // the time that a call has.
 const purged = 1000
 
+// purgeLock is the number under which the replicas' steps take turns: two that
+// delete the same rows in two orders would wait for each other.
+const purgeLock = lockID + 1
+
 // Purge implements verifier.Records. It goes through the requests whose time is
 // over in steps, each a transaction of its own, and each with the store's whole
 // time. After an error the steps before it stand, and their answers are counted.
@@ -21,6 +25,9 @@ func (s *Store) Purge(ctx context.Context, before consent.Time) (gone int, err e
 		var n int64
 		last := expires
 		err := s.inTransaction(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", purgeLock); err != nil {
+				return err
+			}
 			rows, err := tx.Query(ctx, "SELECT id, expires FROM "+requests+
 				" WHERE expires < $1 AND (expires, id) > ($2, $3) ORDER BY expires, id LIMIT $4", int64(before), expires, after, purged)
 			if err != nil {
@@ -42,8 +49,8 @@ func (s *Store) Purge(ctx context.Context, before consent.Time) (gone int, err e
 				answers+" a WHERE a.request = r.id)", int64(before), ids)
 			return err
 		})
-		if breaks(err) && again < 3 {
-			again++ // one of them was answered meanwhile
+		if breaks(err) && again < purged {
+			again++ // one of them was answered meanwhile, which each is once
 			continue
 		}
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -47,12 +48,8 @@ func lead(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	turns, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID), lock.WithLockTimeout(1, 600), lock.WithUnlockTimeout(1, 5))
-	if err != nil {
-		return err
-	}
 	p, err := goose.NewProvider(goose.DialectPostgres, db, steps, goose.WithTableName(versions),
-		goose.WithSessionLocker(locker{turns}), goose.WithDisableGlobalRegistry(true))
+		goose.WithSessionLocker(turns{}), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
@@ -75,6 +72,10 @@ func lead(ctx context.Context, db *sql.DB) error {
 		return tooNew(version, newest)
 	}
 	_, err = p.Up(ctx)
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == duplicateTable {
+		return fmt.Errorf("%w: its tables are another program's: %w", ErrForeign, err)
+	}
 	return err
 }
 
@@ -94,33 +95,37 @@ func versionOf(ctx context.Context, db *sql.DB) (version int64, err error) {
 	case !readable:
 		return 0, errors.New("the role may not read " + versions)
 	}
-	return version, db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versions).Scan(&version)
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versions).Scan(&version)
+	return version, err
 }
 
-// A locker lets one replica after the other change the tables, in a schema that
-// the first one makes.
-type locker struct{ lock.SessionLocker }
+// turns lets one replica after the other change the tables, in a schema that the
+// first one makes.
+type turns struct{}
 
-// SessionLock implements lock.SessionLocker.
-func (l locker) SessionLock(ctx context.Context, c *sql.Conn) error {
-	if err := l.SessionLocker.SessionLock(ctx, c); err != nil {
-		return err
+var _ lock.SessionLocker = turns{}
+
+// SessionLock implements lock.SessionLocker. It waits for as long as ctx lasts.
+func (turns) SessionLock(ctx context.Context, c *sql.Conn) error {
+	// The role's own bound on statements is not for an index over all answers.
+	for _, statement := range []string{"SET statement_timeout = 0", fmt.Sprintf("SELECT pg_advisory_lock(%d)", lockID)} {
+		if _, err := c.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	var there bool
 	err := c.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'zkconsent_verifier')").Scan(&there)
 	if err == nil && !there {
 		_, err = c.ExecContext(ctx, "CREATE SCHEMA zkconsent_verifier")
 	}
-	if err != nil {
-		return errors.Join(err, l.SessionUnlock(context.WithoutCancel(ctx), c))
-	}
-	return nil
+	return err // the lock goes with the connection, which is closed then
 }
 
 // SessionUnlock implements lock.SessionLocker. It is called with a context that
 // never ends.
-func (l locker) SessionUnlock(ctx context.Context, c *sql.Conn) error {
+func (turns) SessionUnlock(ctx context.Context, c *sql.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return l.SessionLocker.SessionUnlock(ctx, c)
+	_, err := c.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", lockID)
+	return err
 }

@@ -117,11 +117,11 @@ func settle(ctx context.Context, c *pgx.Conn, limit time.Duration) error {
 	var standby bool
 	var version int
 	err := c.QueryRow(ctx, `SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),
-		set_config('idle_in_transaction_session_timeout', $1, false),
+		set_config('idle_in_transaction_session_timeout', $1, false), set_config('default_transaction_isolation', 'read committed', false),
 		set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_apply')
 			THEN current_setting('synchronous_commit') ELSE 'on' END, false),
 		current_setting('fsync'), current_setting('full_page_writes'), pg_is_in_recovery(), current_setting('server_version_num')::int`, ms).
-		Scan(nil, nil, nil, &sync, &fsync, &pages, &standby, &version)
+		Scan(nil, nil, nil, nil, &sync, &fsync, &pages, &standby, &version)
 	switch {
 	case err != nil:
 		return err

@@ -32,27 +32,29 @@ func AlteredRows(t *testing.T, fresh func(t testing.TB) Database) {
 		"UPDATE spent SET sum = {" + zero + "}":                             func(s Store) error { return s.Accept(ctx, Answer(2, consent.Once, 5)) },
 		"DELETE FROM spent":                                                 nil,
 	} {
-		db := fresh(t)
-		s := db.Open(t)
-		Add(t, s, 1, 2)
-		if err := s.Accept(ctx, Answer(1, consent.Once, 5)); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Check(ctx); err != nil {
-			t.Fatalf("before: %v", err)
-		}
-		statement := change
-		for _, table := range []string{"requests", "answers", "spent"} {
-			statement = strings.Replace(statement, " "+table, " "+db.Schema+table, 1)
-		}
-		if before, hex, found := strings.Cut(statement, "{"); found {
-			statement = before + db.Bytes(strings.TrimSuffix(hex, "}"))
-		}
-		db.Execute(t, statement)
-		is(t, "Check after "+change, s.Check(ctx), verifier.ErrStoreDamaged)
-		if reading != nil {
-			is(t, "reading after "+change, reading(s), verifier.ErrStoreDamaged)
-		}
-		s.Close()
+		t.Run(strings.ReplaceAll(change, zero, "0"), func(t *testing.T) {
+			db := fresh(t)
+			s := db.Open(t)
+			Add(t, s, 1, 2)
+			if err := s.Accept(ctx, Answer(1, consent.Once, 5)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(ctx); err != nil {
+				t.Fatalf("before: %v", err)
+			}
+			statement := change
+			for _, table := range []string{"requests", "answers", "spent"} {
+				statement = strings.Replace(statement, " "+table, " "+db.Schema+table, 1)
+			}
+			if before, hex, found := strings.Cut(statement, "{"); found {
+				statement = before + db.Bytes(strings.TrimSuffix(hex, "}"))
+			}
+			db.Execute(t, statement)
+			is(t, "Check after "+change, s.Check(ctx), verifier.ErrStoreDamaged)
+			if reading != nil {
+				is(t, "reading after "+change, reading(s), verifier.ErrStoreDamaged)
+			}
+			s.Close()
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package postgrestest
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -11,10 +12,21 @@ import (
 // Missing is what tests say that are skipped for want of a PostgreSQL.
 const Missing = "PostgreSQL: none found, its tests are skipped; the package postgresql brings it (apt-get install postgresql)"
 
-// programs finds the folder with initdb and postgres: that of the PATH, or the
-// newest of those where packages put them.
+// Programs is the variable that may name the folder with PostgreSQL's programs.
+// The Makefile sets it, so that results which were kept from a time without a
+// PostgreSQL do not stand for tests with one.
+const Programs = "ZKCONSENT_POSTGRES"
+
+// programs finds the folder with initdb and postgres: the one that is named, that
+// of the PATH, or the newest of those where packages put them.
 func programs(t testing.TB) string {
 	t.Helper()
+	if dir := os.Getenv(Programs); dir != "" {
+		if !runs(filepath.Join(dir, "initdb")) || !runs(filepath.Join(dir, "postgres")) {
+			t.Fatalf("%s=%s has no initdb and postgres", Programs, dir)
+		}
+		return dir
+	}
 	var dirs []string
 	if p, err := exec.LookPath("initdb"); err == nil {
 		if real, err := filepath.EvalSymlinks(p); err == nil {

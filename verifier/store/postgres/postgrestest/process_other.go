@@ -17,7 +17,7 @@ func ownerOf(t testing.TB) owner {
 
 func (owner) give(string) error        { return nil }
 func (owner) as(c *exec.Cmd) *exec.Cmd { return c }
-func children(int) []int               { return nil }
+func killAll(int)                      {}
 func kill(int)                         {}
 
 // fast is the signal at which PostgreSQL undoes what is under way and stops.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // An owner is whom a server's processes and files belong to.
@@ -68,17 +69,43 @@ func children(of int) (out []int) {
 		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			continue
-		}
-		// "pid (name) state ppid": the name may hold anything.
-		after := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		if len(after) > 1 && after[1] == strconv.Itoa(of) {
+		if _, parent := state(pid); parent == strconv.Itoa(of) {
 			out = append(out, pid)
 		}
 	}
 	return out
+}
+
+// state is how a process is, by a letter, and what its parent is; nothing of one
+// that is gone.
+func state(pid int) (letter, parent string) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", ""
+	}
+	// "pid (name) state ppid": the name may hold anything.
+	after := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(after) < 2 {
+		return "", ""
+	}
+	return after[0], after[1]
+}
+
+// killAll ends a process and its children, and waits until the children have let
+// go of the memory that they share. The parent is stopped first, so that it
+// starts no other.
+func killAll(pid int) {
+	syscall.Kill(pid, syscall.SIGSTOP)
+	all := children(pid)
+	kill(pid)
+	for _, child := range all {
+		kill(child)
+	}
+	for end := time.Now().Add(patience); len(all) > 0 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if letter, _ := state(all[0]); letter == "" || letter == "Z" || letter == "X" {
+			all = all[1:]
+		}
+	}
 }
 
 func kill(pid int) { syscall.Kill(pid, syscall.SIGKILL) }

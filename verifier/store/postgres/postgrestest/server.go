@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,7 +28,8 @@ n=0
 while [ -e "$f" ] && kill -QUIT "$p" 2>/dev/null && [ "$n" -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
 rm -rf "$1"`
 
-// A Server is a running PostgreSQL. Its methods are for one goroutine.
+// A Server is a running PostgreSQL. Its methods, but for Database and DSN, are
+// for one goroutine.
 type Server struct {
 	programs, dir string
 	owner         owner
@@ -35,25 +38,31 @@ type Server struct {
 	watcher       *exec.Cmd
 	alive         *os.File // the watcher's input
 	made          int      // databases
+	free          []string // those that no test uses
 }
 
-// shared is the server of the test binary.
+// shared is the server of the test binary; its lock guards the lists of
+// databases of all.
 var shared struct {
 	sync.Mutex
 	server *Server
 }
 
-// Database makes an empty database on the server of this test binary, which it
-// starts if need be, and returns its connection string. The database goes when
-// the test ends.
-func Database(t testing.TB) string {
+// Shared is the server of this test binary, started if need be.
+func Shared(t testing.TB) *Server {
 	t.Helper()
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil {
 		shared.server = start(t, nil)
 	}
-	return shared.server.Database(t)
+	return shared.server
+}
+
+// Database is an empty database on the shared server: see [Server.Database].
+func Database(t testing.TB) string {
+	t.Helper()
+	return Shared(t).Database(t)
 }
 
 // Start starts a server for this test alone, with settings such as
@@ -65,8 +74,7 @@ func Start(t testing.TB, settings ...string) *Server {
 		if s.process != nil {
 			s.Kill(t)
 		}
-		s.alive.Close()
-		s.watcher.Wait()
+		s.alive.Close() // the watcher takes the folder away in its own time
 	})
 	return s
 }
@@ -77,7 +85,7 @@ func start(t testing.TB, settings []string) *Server {
 	var err error
 	// The name of a socket has at most 107 bytes, and the folders above it must
 	// be open to the server's owner: the system's own folder is, others may not be.
-	if s.dir, err = os.MkdirTemp("/tmp", "zkc-pg-"); err != nil {
+	if s.dir, err = os.MkdirTemp(folder(), "zkc-pg-"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.owner.give(s.dir); err != nil {
@@ -118,7 +126,7 @@ func (s *Server) Begin(t testing.TB) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	args := []string{"-D", s.data(), "-p", "5432", "-k", s.dir, "-h", "", "-c", "shared_buffers=16MB", "-c", "max_connections=60", "-c", "autovacuum=off"}
+	args := []string{"-D", s.data(), "-p", "5432", "-k", s.dir, "-h", "", "-c", "shared_buffers=16MB", "-c", "max_connections=60", "-c", "autovacuum=off", "-c", "max_wal_size=64MB"}
 	for _, setting := range s.settings {
 		args = append(args, "-c", setting)
 	}
@@ -148,8 +156,9 @@ func (s *Server) answers(end time.Time) bool {
 		if s.execute("postgres", "SELECT 1") == nil {
 			return true
 		}
-		// It has this file for as long as it runs, and soon after it started.
-		if _, err := os.Stat(filepath.Join(s.data(), "postmaster.pid")); os.IsNotExist(err) && time.Since(begun) > 2*time.Second {
+		// Soon after it started, and for as long as it runs, its number is here.
+		held, _ := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+		if number, _, _ := strings.Cut(string(held), "\n"); number != strconv.Itoa(s.process.Process.Pid) && time.Since(begun) > 5*time.Second {
 			return false
 		}
 	}
@@ -161,13 +170,7 @@ func (s *Server) Stop(t testing.TB) { s.end(t, func() { s.process.Process.Signal
 
 // Kill ends all processes of the server at once, as a power cut would.
 func (s *Server) Kill(t testing.TB) {
-	s.end(t, func() {
-		all := children(s.process.Process.Pid)
-		kill(s.process.Process.Pid)
-		for _, pid := range all {
-			kill(pid)
-		}
-	})
+	s.end(t, func() { killAll(s.process.Process.Pid) })
 }
 
 func (s *Server) end(t testing.TB, how func()) {
@@ -187,16 +190,39 @@ func (s *Server) DSN(database string) string {
 	return fmt.Sprintf("host=%s port=5432 user=postgres dbname=%s", s.dir, database)
 }
 
-// Database makes an empty database and returns its connection string. It goes
-// when the test ends.
+// empty leaves a database as it was made, which is quicker than making another.
+const empty = `DO $$ DECLARE name text; BEGIN
+	PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+	EXECUTE format('ALTER DATABASE %I RESET ALL', current_database());
+	FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+		EXECUTE format('DROP SCHEMA %I CASCADE', name);
+	END LOOP;
+	CREATE SCHEMA public;
+END $$`
+
+// Database returns the connection string of an empty database. It is emptied
+// for another test when this one ends.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	s.made++
-	name := fmt.Sprintf("test%d", s.made)
-	if err := s.execute("postgres", "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
+	shared.Lock()
+	defer shared.Unlock()
+	var name string
+	if n := len(s.free); n > 0 {
+		name, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		s.made++
+		name = fmt.Sprintf("test%d", s.made)
+		if err := s.execute("postgres", "CREATE DATABASE "+name); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Cleanup(func() { s.execute("postgres", "DROP DATABASE "+name+" WITH (FORCE)") })
+	t.Cleanup(func() {
+		shared.Lock()
+		defer shared.Unlock()
+		if s.process != nil && s.execute(name, empty) == nil {
+			s.free = append(s.free, name)
+		}
+	})
 	return s.DSN(name)
 }
 
