@@ -1,7 +1,7 @@
-// Package zkconsentv1 is the network face of the ledger: gRPC messages and
-// services, and an HTTP gateway to them, generated from registry.proto
-// (docs/spec.md §7, §8). `make generate` writes the other files; the OpenAPI
-// documents are under api/openapi.
+// Package zkconsentv1 is the network face of the ledger, the prover and the
+// verifier: gRPC messages and services, and an HTTP gateway to them, generated
+// from the .proto files beside it (docs/spec.md §7 to §10). `make generate`
+// writes the other files; the OpenAPI document is in api/openapi.
 //
 // # Caveats
 //
