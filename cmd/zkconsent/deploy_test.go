@@ -19,7 +19,7 @@ var (
 	// written is a command line in a text or a script.
 	written = regexp.MustCompile("(?:zkconsent|… [a-z]+-[a-d]|\"\\$program\"|\\bas \"?\\$?[a-z-]+\"?)((?: --(?:home|node|keys) (?:\"\\$\\([^)]*\\)\"|\"?[^ ]+))*) ([a-z][a-z-]*(?: [^`\\n#]*)?)")
 	// listed is one as a list of JSON.
-	listed = regexp.MustCompile(`\["(?:CMD", "/zkconsent", ")?((?:node|serve)", [^\]]*)\]`)
+	listed = regexp.MustCompile(`\["(?:CMD", "/zkconsent", ")?((?:node|serve|doctor)", [^\]]*)\]`)
 	flag   = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
 )
 

@@ -17,15 +17,19 @@ import (
 func (a *app) doctorVerb() *cobra.Command {
 	x := &configured{}
 	var patience time.Duration
+	var serving bool
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check this machine against a configuration, and say what to do",
 		Long: `Check what a process with this configuration needs: files and who may read them,
 certificates, issuers of tokens, keys against the ledger's, the ledger's newest head
 against this machine's clock, the store, disk, ports and limits. It changes nothing
-and may run beside the process. Exit status 0 means that no check failed.`,
+and may run beside the process. Exit status 0 means that no check failed.
+
+With --ready it asks the running process whether it is ready, and nothing else: for a
+container's health check.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			results := a.diagnose(c.Context(), x, patience)
+			results := a.diagnose(c.Context(), x, patience, serving)
 			if err := a.emit(results, func(w io.Writer) { doctor.Print(w, results) }); err != nil {
 				return err
 			}
@@ -36,12 +40,13 @@ and may run beside the process. Exit status 0 means that no check failed.`,
 		},
 	}
 	x.flags(c)
+	c.Flags().BoolVar(&serving, "ready", false, "only ask the running process whether it is ready")
 	c.Flags().DurationVar(&patience, "wait", 15*time.Second, "give each check so long")
 	return c
 }
 
 // diagnose runs the checks of a configuration.
-func (a *app) diagnose(ctx context.Context, x *configured, patience time.Duration) []doctor.Result {
+func (a *app) diagnose(ctx context.Context, x *configured, patience time.Duration, serving bool) []doctor.Result {
 	conf, err := config.Read(x.sources())
 	if err == nil {
 		err = conf.Validate()
@@ -55,6 +60,10 @@ func (a *app) diagnose(ctx context.Context, x *configured, patience time.Duratio
 		return []doctor.Result{r}
 	}
 	d := &diagnosis{a: a, c: conf}
+	if serving {
+		d.add("process", doctor.Serving(conf.Listen.GRPC, string(conf.TLS.CertFile)))
+		return doctor.Run(ctx, d.checks, patience)
+	}
 	d.add("configuration", func(context.Context) doctor.Result {
 		where := x.file
 		if where == "" {

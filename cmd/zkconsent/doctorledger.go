@@ -189,7 +189,7 @@ func plainly(err error) string {
 // named, or this process's own.
 func nodesOf(c *config.Config, named []string) []string {
 	if len(named) == 0 && c.Has(config.Registry) && c.TLS.CertFile == "" {
-		return []string{loopbackOf(c.Listen.GRPC)}
+		return []string{doctor.Here(c.Listen.GRPC)}
 	}
 	return named
 }

@@ -90,6 +90,9 @@ func outliveCallers() { signal.Ignore(syscall.SIGPIPE) }
 // serve runs the process until ctx ends.
 func (a *app) serve(ctx context.Context, c *config.Config, ready string) (err error) {
 	outliveCallers()
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP) // from now on, or it would end the process
+	defer signal.Stop(again)
 	if ready != "" {
 		// What an earlier process said does not hold for this one.
 		if err := os.Remove(ready); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -109,14 +112,14 @@ func (a *app) serve(ctx context.Context, c *config.Config, ready string) (err er
 	} else if err != nil {
 		return err
 	}
-	return p.run(ctx, ready)
+	return p.run(ctx, ready, again)
 }
 
 // readyPoll is how often a process that is not ready yet looks whether it is.
 const readyPoll = 50 * time.Millisecond
 
-// run serves until ctx ends or a part fails.
-func (p *process) run(ctx context.Context, readyFile string) error {
+// run serves until ctx ends or a part fails, and reloads as often as again says.
+func (p *process) run(ctx context.Context, readyFile string, again <-chan os.Signal) error {
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
@@ -126,9 +129,6 @@ func (p *process) run(ctx context.Context, readyFile string) error {
 		stop()
 		return errors.Join(err, <-done)
 	}
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, syscall.SIGHUP)
-	defer signal.Stop(again)
 	poll := time.NewTicker(readyPoll)
 	defer poll.Stop()
 	for {

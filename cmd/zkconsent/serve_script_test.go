@@ -27,6 +27,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/prover/provertest"
+	"github.com/zkconsent/zkconsent/verifier/store/postgres/postgrestest"
 )
 
 // makeCerts makes certificates: makecerts DIR puts ca.pem, server.pem and
@@ -263,15 +264,35 @@ func setRest(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], r.REST)
 }
 
-// TestAttack_CallerWhoHangsUp resets connections while answers are written to
-// them.
-func TestAttack_CallerWhoHangsUp(t *testing.T) {
+// serveScript runs one script beside those of TestScripts.
+func serveScript(t *testing.T, file string, files map[string]string) {
 	keys, _ := provertest.Keys(t, consent.Circuits()...)
 	testscript.Run(t, testscript.Params{
-		Files: []string{filepath.Join("testdata", "attack", "hangup.txtar")},
-		Setup: func(e *testscript.Env) error { e.Setenv("ZKCONSENT_KEYS", keys); return nil },
+		Files: []string{filepath.Join("testdata", filepath.FromSlash(file))},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("ZKCONSENT_KEYS", keys)
+			for name, text := range files {
+				if err := os.WriteFile(filepath.Join(e.WorkDir, name), []byte(text), 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"startnode": startNode, "killnode": killNode, "setid": setID, "startserve": startServe, "signalserve": signalServe, "rest": rest, "hangup": hangUp, "setrest": setRest,
+			"startnode": startNode, "killnode": killNode, "setid": setID, "freeport": freePort, "today": today,
+			"startserve": startServe, "signalserve": signalServe, "rest": rest, "hangup": hangUp, "setrest": setRest,
 		},
 	})
+}
+
+// TestAttack_CallerWhoHangsUp resets connections while answers are written to
+// them.
+func TestAttack_CallerWhoHangsUp(t *testing.T) { serveScript(t, "attack/hangup.txtar", nil) }
+
+// TestServeOnPostgres runs a verifier over PostgreSQL, where the machine has one.
+func TestServeOnPostgres(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a database")
+	}
+	serveScript(t, "services/postgres.txtar", map[string]string{"dsn": postgrestest.Database(t) + "\n"})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -20,8 +19,7 @@ const standingTime = time.Second
 // A runningNode is a node of this process.
 type runningNode struct {
 	*ledger.Node
-	home   ledger.Home
-	forget func()
+	home ledger.Home
 
 	mu     sync.Mutex
 	asked  time.Time
@@ -115,13 +113,4 @@ func (n *runningNode) head() telemetry.Head {
 		return telemetry.Head{}
 	}
 	return telemetry.Head{Height: s.Height, Time: time.Unix(int64(s.Time), 0)}
-}
-
-// loopbackOf is how this process reaches its own listener.
-func loopbackOf(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return net.JoinHostPort("localhost", port)
-	}
-	return address
 }

@@ -22,6 +22,11 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -220,4 +225,38 @@ func TestDiscovery(t *testing.T) {
 		})
 	}
 	expect(t, "nobody", Discovery("http://127.0.0.1:1", nil)(ctx), Fail, "cannot be reached")
+}
+
+func TestServing(t *testing.T) {
+	day := 24 * time.Hour
+	m := maker{t, t.TempDir(), time.Now()}
+	cert, key := m.make("ours", false, -day, 90*day)
+	other, _ := m.make("other", false, -day, 90*day)
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secure := range map[string]credentials.TransportCredentials{"plaintext": insecure.NewCredentials(), "TLS": credentials.NewServerTLSFromCert(&pair)} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, h := grpc.NewServer(grpc.Creds(secure)), health.NewServer()
+		healthv1.RegisterHealthServer(g, h)
+		done := make(chan error, 1)
+		go func() { done <- g.Serve(l) }()
+		file := ""
+		if name == "TLS" {
+			file = cert
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		expect(t, name, Serving(l.Addr().String(), file)(ctx), OK, "is ready")
+		h.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
+		expect(t, name+", not ready", Serving(l.Addr().String(), file)(ctx), Fail, "is not ready")
+		expect(t, name+", another's certificate", Serving(l.Addr().String(), other)(ctx), Fail, "no process of this configuration")
+		g.Stop()
+		<-done
+		expect(t, name+", gone", Serving(l.Addr().String(), file)(ctx), Fail, "no process of this configuration")
+		cancel()
+	}
 }

@@ -14,6 +14,11 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // Port checks that an address can be listened on, or that a process of this
@@ -45,32 +50,72 @@ func Port(address, certFile string) func(context.Context) Result {
 
 // ours tells whether whoever listens shows the certificate of a file.
 func ours(ctx context.Context, address, certFile string) bool {
-	own, err := certificatesIn(certFile)
+	c, ok := only(certFile)
+	if !ok {
+		return false
+	}
+	c.NextProtos = []string{"h2", "http/1.1"}
+	conn, err := (&tls.Dialer{Config: c}).DialContext(ctx, "tcp", Here(address))
 	if err != nil {
 		return false
 	}
+	_ = conn.Close()
+	return true
+}
+
+// only is TLS with a server that shows the certificate of a file, and no other
+// of its authority.
+func only(certFile string) (*tls.Config, bool) {
+	own, err := certificatesIn(certFile)
+	if err != nil {
+		return nil, false
+	}
 	pool := x509.NewCertPool()
-	pool.AddCert(own[0]) // and no authority: no other certificate of it will do
+	pool.AddCert(own[0])
 	name := ""
 	if len(own[0].DNSNames) > 0 {
 		name = own[0].DNSNames[0]
 	} else if len(own[0].IPAddresses) > 0 {
 		name = own[0].IPAddresses[0].String()
 	}
+	return &tls.Config{RootCAs: pool, ServerName: strings.Replace(name, "*", "x", 1), MinVersion: tls.VersionTLS12}, true
+}
+
+// Here is how this machine reaches an address that it listens on.
+func Here(address string) string {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		address = net.JoinHostPort("localhost", port)
+	return address
+}
+
+// Serving asks the process that listens on an address whether it is ready:
+// over TLS, where certFile names its certificate, else in plaintext.
+func Serving(address, certFile string) func(context.Context) Result {
+	return func(ctx context.Context) Result {
+		secure := insecure.NewCredentials()
+		if certFile != "" {
+			c, ok := only(certFile)
+			if !ok {
+				return Bad(Fail, "correct tls.certFile", "%s holds no certificate", certFile)
+			}
+			secure = credentials.NewTLS(c)
+		}
+		conn, err := grpc.NewClient("passthrough:///"+Here(address), grpc.WithTransportCredentials(secure))
+		if err != nil {
+			return Bad(Fail, "correct listen.grpc", "%s is no address", address)
+		}
+		defer conn.Close()
+		answer, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+		switch {
+		case err != nil:
+			return Bad(Fail, "start it: zkconsent serve", "no process of this configuration answers on %s", address)
+		case answer.Status != healthv1.HealthCheckResponse_SERVING:
+			return Bad(Fail, "its log says why", "the process on %s is not ready", address)
+		}
+		return Good("the process on %s is ready", address)
 	}
-	d := tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: strings.Replace(name, "*", "x", 1), MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
-	c, err := d.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return false
-	}
-	_ = c.Close()
-	return true
 }
 
 // maxDiscovery bounds an answer of an issuer in bytes.
