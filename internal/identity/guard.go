@@ -44,8 +44,11 @@ func NewGuard(c GuardConfig) (*Guard, error) {
 	if err := checkRoles(c.Loopback); err != nil {
 		return nil, err
 	}
-	for _, r := range []Rate{c.Rate, c.AnonymousRate} {
-		for method, w := range weights() {
+	for method, w := range weights() {
+		for i, r := range []Rate{c.Rate, c.AnonymousRate} {
+			if i == 1 && !allowed(g.table, method, nil) {
+				continue
+			}
 			if r.Burst != 0 && r.Burst < w && r.PerSecond >= 0 {
 				return nil, fmt.Errorf("%w: %s weighs %d, more than a burst of %d: nobody could call it", ErrConfig, method, w, r.Burst)
 			}

@@ -64,6 +64,7 @@ func TestRefusesConfigurations(t *testing.T) {
 		"two rules of one name":        {Certificates: []identity.CertificateRule{{DNS: "c", Roles: insurer}, {DNS: "c", Roles: insurer}}},
 		"an unknown role on loopback":  {Loopback: []identity.Role{"admin"}},
 		"a burst below a proof":        {Rate: identity.Rate{Burst: 10}},
+		"a burst below a transaction":  {AnonymousRate: identity.Rate{Burst: 9}},
 		"no audience":                  issuer(func(i *identity.TokenIssuer) { i.Audience = "" }),
 		"HS256":                        issuer(func(i *identity.TokenIssuer) { i.Algorithms = []string{"RS256", "HS256"} }),
 		"none":                         issuer(func(i *identity.TokenIssuer) { i.Algorithms = []string{"none"} }),

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/internal/faulttest"
 	"github.com/zkconsent/zkconsent/internal/server"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -139,6 +141,51 @@ func TestFault_SlowClients(t *testing.T) {
 		f.close()
 	}
 	s.over("services: slow headers, bodies, handshakes, messages", injected, faulttest.Count{Outcome: "cut off", N: cut})
+}
+
+// large answers with as much as a message may have.
+type large struct{ failing }
+
+func (l *large) GetDirectory(context.Context, *zkconsentv1.GetDirectoryRequest) (*zkconsentv1.GetDirectoryResponse, error) {
+	return &zkconsentv1.GetDirectoryResponse{Directory: make([]byte, server.MaxMessage)}, nil
+}
+
+// TestFault_SlowReaders: callers who ask for much and take nothing of it. What
+// waits for them is bounded in time and in number.
+func TestFault_SlowReaders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the bound on slow callers")
+	}
+	l := &large{}
+	s := newSiege(t, server.Config{Services: []server.Service{{
+		Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, l) },
+		Gateway:  zkconsentv1.RegisterRegistryServiceHandler,
+	}}})
+	const each = 60
+	const readers = 4
+	var spoken []*frames
+	for range readers {
+		f := speak(t, s.dialTCP(s.x.GRPCAddr())) // which never opens its window
+		spoken = append(spoken, f)
+		for i := range uint32(each) {
+			if f.open(2*i+1, "/zkconsent.v1.RegistryService/GetDirectory") != nil || f.send(2*i+1, make([]byte, 5)) != nil || f.finish(2*i+1) != nil {
+				break
+			}
+		}
+	}
+	for range 5 {
+		s.asks()
+		time.Sleep(100 * time.Millisecond)
+	}
+	for _, f := range spoken {
+		select {
+		case <-f.ended:
+		case <-time.After(90 * time.Second):
+			t.Fatal("an answer waits without end")
+		}
+		f.close()
+	}
+	s.over("services: answers of 1 MiB that nobody takes", each*readers, faulttest.Count{Outcome: "connections cut off", N: readers})
 }
 
 // TestFault_Resets: callers who open streams and reset them at once, as fast as

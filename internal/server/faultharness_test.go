@@ -212,6 +212,13 @@ func (f *frames) send(stream uint32, b []byte) error {
 	return f.framer.WriteData(stream, false, b)
 }
 
+// finish ends a stream's body.
+func (f *frames) finish(stream uint32) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.framer.WriteData(stream, true, nil)
+}
+
 // cancel resets a stream.
 func (f *frames) cancel(stream uint32) error {
 	f.mu.Lock()

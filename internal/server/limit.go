@@ -3,6 +3,7 @@ package server
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,7 +23,7 @@ type limited struct {
 	max int
 
 	mu     sync.Mutex
-	placed map[string]*placed // by remote address
+	placed map[string]*placed // by both of its addresses
 	left   chan struct{}      // closed when a place may have become free
 	closed bool
 }
@@ -37,6 +38,8 @@ type placed struct {
 	in     *limited
 	since  time.Time     // it was opened
 	resets *rate.Limiter // of calls that its caller takes back
+
+	queued, written atomic.Int64 // bytes of answers; with their frames
 
 	// Guarded by in.mu.
 	calls int       // under way
@@ -69,7 +72,7 @@ func (l *limited) place(c net.Conn) *placed {
 		if len(l.placed) < l.max {
 			now := time.Now()
 			p := &placed{Conn: c, in: l, since: now, idle: now, resets: rate.NewLimiter(resetsPerSecond, resetsAtOnce)}
-			l.placed[c.RemoteAddr().String()] = p
+			l.placed[ends(c.RemoteAddr(), c.LocalAddr())] = p
 			l.mu.Unlock()
 			return p
 		}
@@ -92,12 +95,14 @@ func (l *limited) idlest() (found *placed) {
 	return found
 }
 
-// of finds the connection from an address, nil if there is none.
-func (l *limited) of(remote net.Addr) *placed {
+// of finds the connection between two addresses, nil if there is none.
+func (l *limited) of(remote, local net.Addr) *placed {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.placed[remote.String()]
+	return l.placed[ends(remote, local)]
 }
+
+func ends(remote, local net.Addr) string { return remote.String() + " " + local.String() }
 
 // open is the number of connections.
 func (l *limited) open() int {
@@ -127,9 +132,7 @@ func (p *placed) Close() error {
 	p.in.mu.Lock()
 	if !p.gone {
 		p.gone = true
-		if remote := p.RemoteAddr().String(); p.in.placed[remote] == p {
-			delete(p.in.placed, remote)
-		}
+		delete(p.in.placed, ends(p.RemoteAddr(), p.LocalAddr()))
 		p.in.wake()
 	}
 	p.in.mu.Unlock()

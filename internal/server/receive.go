@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -14,13 +13,16 @@ import (
 	"google.golang.org/grpc/tap"
 )
 
-// gRPC hands a call on when its message is complete, and waits for that without
-// a bound. A caller who sends one byte now and then would hold its stream and
-// what it sent for ever.
+// gRPC hands a call on when its message is complete, and keeps an answer until
+// its caller takes it, and waits for both without a bound. A caller who sends,
+// or reads, a byte now and then would hold the message for ever.
 const (
-	slowAfter      = 2 * time.Second  // a message that takes longer is slow
-	receiveTimeout = 15 * time.Second // and is not waited for longer than this
-	maxSlow        = 128              // slow messages are waited for at once, each MaxMessage at most
+	slowAfter   = 2 * time.Second  // a message that takes longer is slow
+	slowTimeout = 15 * time.Second // and is not waited for longer than this
+	maxSlow     = 128              // slow messages are waited for at once
+	largeAnswer = 16 << 10         // bytes; smaller ones are not watched
+
+	slowestReader = 64 << 10 // bytes a second
 )
 
 // A caller who takes back more of its calls on one connection than these is cut
@@ -31,36 +33,72 @@ const (
 	resetsAtOnce    = 500
 )
 
-var errSlow = errors.New("server: the message does not come")
-
 // receivers watches over the messages that are on their way, and counts the
 // calls of each connection. It is the tap and the stats handler of the server
 // for outsiders.
 type receivers struct {
 	listener *limited
 	slow     chan struct{} // a place for each slow message
-	after    time.Duration
-	timeout  time.Duration
 }
 
-func newReceivers(l *limited) *receivers {
-	return &receivers{l, make(chan struct{}, maxSlow), slowAfter, receiveTimeout}
-}
+func newReceivers(l *limited) *receivers { return &receivers{l, make(chan struct{}, maxSlow)} }
 
-// A reception is one message on its way.
-type reception struct {
-	by  *receivers
-	cut context.CancelCauseFunc // ends its call
+// A passage is the time that one message takes.
+type passage struct {
+	slow chan struct{}
+	cut  func() // ends it
 
 	mu    sync.Mutex
 	over  bool
-	slow  bool // has a place
+	place bool // it has one among the slow
 	timer *time.Timer
 }
 
+// begin starts a passage, which end ends.
+func (r *receivers) begin(cut func()) *passage {
+	x := &passage{slow: r.slow, cut: cut}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.timer = time.AfterFunc(slowAfter, x.late)
+	return x
+}
+
+// late gives a message that takes long a place, if there is one, for a while.
+func (x *passage) late() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.over {
+		return
+	}
+	select {
+	case x.slow <- struct{}{}:
+		x.place = true
+		x.timer = time.AfterFunc(slowTimeout-slowAfter, x.cut)
+	default:
+		go x.cut()
+	}
+}
+
+// end may be called more than once, and of none.
+func (x *passage) end() {
+	if x == nil {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.over {
+		return
+	}
+	x.over = true
+	x.timer.Stop()
+	if x.place {
+		<-x.slow
+	}
+}
+
 type (
-	receptionKey struct{}
-	placeKey     struct{}
+	passageKey struct{}
+	placeKey   struct{}
 )
 
 // tap sees a call before its message. It refuses names of methods that are
@@ -69,47 +107,13 @@ func (r *receivers) tap(ctx context.Context, info *tap.Info) (context.Context, e
 	if m := info.FullMethodName; !strings.HasPrefix(m, "/") || strings.Count(m, "/") != 2 {
 		return ctx, refusal.New(codes.PermissionDenied, refusal.NotAllowed, "the caller's roles do not include this call; its operator gives roles")
 	}
-	x := &reception{by: r}
-	ctx, x.cut = context.WithCancelCause(ctx)
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.timer = time.AfterFunc(r.after, x.late)
-	return context.WithValue(ctx, receptionKey{}, x), nil
-}
-
-// late gives a message that takes long a place, if there is one, for a while.
-func (x *reception) late() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.over {
-		return
-	}
-	select {
-	case x.by.slow <- struct{}{}:
-		x.slow = true
-		x.timer = time.AfterFunc(x.by.timeout-x.by.after, func() { x.cut(errSlow) })
-	default:
-		x.cut(errSlow)
-	}
-}
-
-// end is called when the message is complete, and when its call is over.
-func (x *reception) end() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.over {
-		return
-	}
-	x.over = true
-	x.timer.Stop()
-	if x.slow {
-		<-x.by.slow
-	}
+	ctx, cut := context.WithCancel(ctx)
+	return context.WithValue(ctx, passageKey{}, r.begin(cut)), nil
 }
 
 // TagConn finds the place of a connection.
 func (r *receivers) TagConn(ctx context.Context, info *stats.ConnTagInfo) context.Context {
-	return context.WithValue(ctx, placeKey{}, r.listener.of(info.RemoteAddr))
+	return context.WithValue(ctx, placeKey{}, r.listener.of(info.RemoteAddr, info.LocalAddr))
 }
 
 // HandleConn is nothing to it.
@@ -120,7 +124,7 @@ func (r *receivers) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Con
 
 // HandleRPC follows a call.
 func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
-	x, _ := ctx.Value(receptionKey{}).(*reception)
+	x, _ := ctx.Value(passageKey{}).(*passage)
 	p, _ := ctx.Value(placeKey{}).(*placed)
 	switch s := s.(type) {
 	case *stats.Begin:
@@ -128,13 +132,13 @@ func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
 			p.enter()
 		}
 	case *stats.InPayload:
-		if x != nil {
-			x.end()
+		x.end()
+	case *stats.OutPayload:
+		if p != nil {
+			p.queue(s.WireLength)
 		}
 	case *stats.End:
-		if x != nil {
-			x.end()
-		}
+		x.end()
 		if p != nil {
 			p.leave()
 			if status.Code(s.Error) == codes.Canceled && !p.resets.Allow() {
@@ -142,4 +146,26 @@ func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
 			}
 		}
 	}
+}
+
+// queue counts an answer that waits to be written. When as much has not gone
+// out after a while, by which a telephone in a bad place has taken it, the
+// connection is closed: what is queued would stay.
+func (p *placed) queue(n int) {
+	queued := p.queued.Add(int64(n))
+	if n >= largeAnswer {
+		ahead := max(queued-p.written.Load(), 0)
+		time.AfterFunc(slowTimeout+time.Duration(ahead)*time.Second/slowestReader, func() {
+			if p.written.Load() < queued {
+				_ = p.Close()
+			}
+		})
+	}
+}
+
+// Write counts what has gone out, with its frames.
+func (p *placed) Write(b []byte) (int, error) {
+	n, err := p.Conn.Write(b)
+	p.written.Add(int64(n))
+	return n, err
 }
