@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -107,15 +108,31 @@ func (l *logged) String() string {
 	return l.b.String()
 }
 
-// proverOf is shared by the tests of one circuit: keys are not changed.
+// loaded are the provers of these tests, by their circuits: keys take a while to
+// load, and nobody changes them.
+var loaded struct {
+	mu sync.Mutex
+	of map[string]*prover.Prover
+}
+
 func proverOf(t testing.TB, ids ...consent.CircuitID) *prover.Prover {
 	t.Helper()
+	loaded.mu.Lock()
+	defer loaded.mu.Unlock()
+	name := fmt.Sprint(ids)
+	if p := loaded.of[name]; p != nil {
+		return p
+	}
 	p := provertest.New(t, ids...)
 	for _, id := range ids {
 		if err := p.Load(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if loaded.of == nil {
+		loaded.of = map[string]*prover.Prover{}
+	}
+	loaded.of[name] = p
 	return p
 }
 
