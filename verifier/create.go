@@ -56,7 +56,8 @@ func (v *Verifier) Create(ctx context.Context, template Template) (*consent.Sign
 //
 // The request's id is a pseudo-random function of the intent under a key that
 // is derived from the signing key (docs/spec.md §10.1): nobody else can tell it
-// from a drawn one, or find the request of an intent that they know.
+// from a drawn one, or find the request of an intent that they know. When the
+// signing key is rotated, or the request purged, the intent is a new one.
 func (v *Verifier) CreateOnce(ctx context.Context, in Intent, template Template) (*consent.SignedRequest, error) {
 	if v.c.Key == nil {
 		return nil, errNoKey

@@ -199,7 +199,7 @@ func TestEveryWithdrawnAnswerIsShown(t *testing.T) {
 // two replicas of one store, while a third walks: when all is done, each
 // accepted answer whose consent was withdrawn was shown.
 func TestNoAnswerIsMissedBetweenLooks(t *testing.T) {
-	const patients = 6
+	const patients = 4
 	w := newWorld(t)
 	var ps []*patient
 	for range patients {
