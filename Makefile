@@ -20,7 +20,13 @@ FUZZTIME ?= 20s
 # input: that is none.
 FUZZFLAGS ?= -fuzzminimizetime 100x
 
-.PHONY: help build generate check format vet lint boundary generated interface release-api security test-tools vulnerabilities sbom reproducible test test-full test-ledger assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
+# PostgreSQL's programs, for the tests of what a fleet of verifiers shares. That
+# they are named in the environment keeps results of before they were there from
+# standing.
+ZKCONSENT_POSTGRES ?= $(shell dirname "$$(readlink -f "$$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1)")" 2>/dev/null | grep /)
+export ZKCONSENT_POSTGRES
+
+.PHONY: help postgres build generate check format vet lint boundary generated interface release-api security test-tools vulnerabilities sbom reproducible test test-full test-ledger test-services assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,15 +91,28 @@ reproducible: build ## build bin/zkconsent again elsewhere, from nothing, and co
 generate: $(BIN)/.proto ## write api/ anew from its .proto files
 	$(BIN)/proto -root . -plugins $(BIN)
 
-test: ## the short tests
+postgres: # say whether the tests that need it are run
+	@[ -n "$$ZKCONSENT_POSTGRES" ] && echo "PostgreSQL: $$ZKCONSENT_POSTGRES" || echo 'PostgreSQL: none found, its tests are SKIPPED (apt-get install postgresql)'
+
+test: postgres ## the short tests
 	go test -short -timeout 15m ./...
 
-test-full: ## all tests, fuzz seeds included
+test-full: postgres ## all tests, fuzz seeds included
 	go test -timeout 60m ./...
 
 test-ledger: ## break the ledger at full length: kills, failing disks, flipped bits, old backups, members of four that go or sign twice; prints the table, fails where one test fails
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
 	ZKCONSENT_FAULTS=1 go test -count=1 -p 1 -timeout 60m -run '^TestFault' -v ./registry/... 2>&1 | tee "$$log" | \
+	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \
+	[ $$state = 0 ] || { echo; grep -v '^=== ' "$$log"; }; \
+	echo; printf '%-52s %8s  %s\n' fault injected 'what became of it'; \
+	sed -n 's/^ *[a-z_]*\.go:[0-9]*: FAULT | //p' "$$log" | awk -F ' [|] ' '{ printf "%-52s %8s  %s\n", $$1, $$2, $$3 }'; \
+	exit $$state
+
+test-services: postgres ## break the services at full length: floods, slow callers, resets, a database and a ledger that are gone for a minute; prints the table, fails where one test fails
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
+	ZKCONSENT_SERVICES=1 go test -count=1 -p 1 -timeout 75m -run '^TestFault|^TestAttack_Fleet|^TestAttack_Replicas|^TestRefusesServersThatForget' -v \
+	  ./internal/... ./client/... ./verifier/... ./cmd/... 2>&1 | tee "$$log" | \
 	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \
 	[ $$state = 0 ] || { echo; grep -v '^=== ' "$$log"; }; \
 	echo; printf '%-52s %8s  %s\n' fault injected 'what became of it'; \
