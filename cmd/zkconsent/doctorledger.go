@@ -47,9 +47,9 @@ type ledgerSight struct {
 }
 
 // look takes the newest head and the directory from a node and verifies them
-// from the genesis.
-func look(ctx context.Context, g *genesis, address string) (s *ledgerSight, err error) {
-	r, err := wire.Dial(address)
+// from the genesis. ca is as in reach.
+func look(ctx context.Context, g *genesis, address, ca string) (s *ledgerSight, err error) {
+	r, err := reach(address, ca, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 			if err != nil {
 				return seen{err: err}
 			}
-			s, err := look(ctx, g, address)
+			s, err := look(ctx, g, address, string(d.c.Verifier.NodesCAFile))
 			return seen{s, err}
 		})
 	}
@@ -236,7 +236,7 @@ func (d *diagnosis) authority(ctx context.Context, party *app, nodes []string) d
 		return doctor.Bad(doctor.Skipped, "", "no genesis")
 	}
 	for _, address := range nodes {
-		s, err := look(ctx, g, address)
+		s, err := look(ctx, g, address, string(d.c.Verifier.NodesCAFile))
 		if err != nil {
 			continue
 		}

@@ -39,6 +39,7 @@ type service struct {
 	home         ledger.Home
 	listen, rest string
 	options      ledger.Options
+	ca           string                                // who vouches for the members in joinFrom
 	ready        func(grpcAddr, restAddr string) error // called when it serves
 }
 
@@ -67,6 +68,7 @@ against each other, which everybody sees and which costs the validator its power
 			if err := x.network(p2p, peers); err != nil {
 				return err
 			}
+			x.ca = a.remote.ca
 			done, err := x.joinFrom(join)
 			if err != nil {
 				return err

@@ -30,7 +30,7 @@ type runningNode struct {
 // startRegistry starts the node as node start does.
 func (p *process) startRegistry(ctx context.Context) error {
 	c := p.c.Registry
-	x := service{home: ledger.Home(c.Home)}
+	x := service{home: ledger.Home(c.Home), ca: string(c.JoinCAFile)}
 	least := slog.LevelWarn
 	if p.c.Telemetry.LogLevel == config.Level("debug") {
 		least = slog.LevelInfo // consensus says something at every block

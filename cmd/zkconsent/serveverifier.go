@@ -15,7 +15,6 @@ import (
 	"github.com/zkconsent/zkconsent/internal/telemetry"
 	"github.com/zkconsent/zkconsent/internal/verifying"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
-	"github.com/zkconsent/zkconsent/registry/ledger/wire"
 	"github.com/zkconsent/zkconsent/verifier"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -115,7 +114,7 @@ func (p *process) follow(party *app, g *genesis) (*verifying.Ledger, error) {
 	}
 	var sources []light.Source
 	for _, address := range p.c.Verifier.Nodes {
-		r, err := wire.Dial(address)
+		r, err := reach(address, string(p.c.Verifier.NodesCAFile), 1) // another look follows soon
 		if err != nil {
 			return nil, err
 		}

@@ -96,7 +96,7 @@ func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*s
 	if err != nil {
 		return nil, err
 	}
-	remote, err := dial(a.node)
+	remote, err := dial(a.node, a.remote.ca)
 	if err != nil {
 		return nil, err
 	}

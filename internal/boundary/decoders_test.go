@@ -9,12 +9,19 @@ var decoders = map[string]map[string]string{
 	"circuits/reference": {
 		"ParseID": "- the evaluator is a test's, and so are the ids that it reads",
 	},
+	"client": {
+		"parseAddress": "FuzzParseAddress",
+		"parseToken":   "FuzzParseToken",
+		"readToken":    "- reads a file of at most so many bytes for parseToken",
+	},
 	"circuits/manifest": {
 		"Decode":     "FuzzDecode",
 		"DecodeJSON": "FuzzDecodeJSON",
 		"Load":       "- finds the file for DecodeJSON, and bounds its size",
 	},
 	"cmd/zkconsent": {
+		"parseRequestID":    "FuzzParseRequestID",
+		"app.readRequest":   "consent FuzzMessages, FuzzReadMessage",
 		"parseRoles":        "FuzzParseRoles",
 		"parseKey":          "FuzzParseKey",
 		"parseAuthorityKey": "FuzzParseAuthorityKey",

@@ -71,7 +71,7 @@ func TestPrecedence(t *testing.T) {
 	if l := (Listen{"127.0.0.1:1", "127.0.0.1:22", "127.0.0.1:333"}); c.Listen != l {
 		t.Errorf("%v", c.Listen)
 	}
-	if c.Verifier.SmallestCount != 7 || len(c.Identity.LoopbackRoles) != 2 || !c.Has(Registry) || len(c.Verifier.Nodes) != 0 {
+	if c.Verifier.SmallestCount != 7 || len(c.Identity.LoopbackRoles) != 2 || !c.Has(Registry) || len(c.Verifier.Nodes) != 2 {
 		t.Error(c)
 	}
 	// A list of rules is replaced as a whole.

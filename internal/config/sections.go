@@ -14,8 +14,10 @@ type RegistrySection struct {
 	P2P string `yaml:"p2p"`
 	// Other nodes as `id@host:port`, beside those in the file `peers` of the node's folder.
 	Peers []string `yaml:"peers"`
-	// Addresses `host:port` of other members' gRPC: a new node takes a snapshot instead of every block.
+	// Addresses of other members' gRPC, `host:port`, plaintext on loopback and TLS elsewhere, or `https://host:port`: a new node takes a snapshot instead of every block.
 	Join []string `yaml:"join"`
+	// Certificates in PEM of the authorities that vouch for `join`; empty takes the system's. Not needed on loopback, where they are read in plaintext.
+	JoinCAFile Path `yaml:"joinCAFile"`
 	// Blocks from one snapshot to the next, the same for all members; 0 means 1,000.
 	SnapshotInterval uint64 `yaml:"snapshotInterval" default:"0"`
 	// How many of the newest blocks are kept, beside those of which a validator may still be convicted; 0 keeps all.
@@ -46,8 +48,10 @@ type VerifierSection struct {
 	Home Path `yaml:"home"`
 	// Folder of the circuits' keys; of these it reads the verifying keys and the manifest.
 	Keys Path `yaml:"keys"`
-	// Addresses `host:port` of nodes of the ledger, several better than one: the answer of each is held against the genesis, and against the others'. With the role registry beside it, its own node is meant when none is named.
+	// Addresses of nodes of the ledger, `host:port`, plaintext on loopback and TLS elsewhere, or `https://host:port`; several are better than one: the answer of each is held against the genesis, and against the others'. With the role registry beside it, its own node is meant when none is named.
 	Nodes []string `yaml:"nodes"`
+	// Certificates in PEM of the authorities that vouch for the nodes; empty takes the system's. Neither a certificate nor a token of the verifier goes to a node.
+	NodesCAFile Path `yaml:"nodesCAFile"`
 	// How often the light client asks for the newest head.
 	Follow time.Duration `yaml:"follow" default:"2s"`
 	// Folder with the policies that requests are made from: one file `NAME.json` for each, and `NAME` is how a caller names it. SIGHUP reads it again.

@@ -115,6 +115,10 @@ func (c *checker) address(field, value string) bool {
 	return true
 }
 
+// node checks the address of a node that is read: host:port, over TLS unless it
+// is on loopback, or https://host:port.
+func (c *checker) node(field, value string) { c.address(field, strings.TrimPrefix(value, "https://")) }
+
 // OffLoopback tells whether a listener for callers can be reached from other
 // machines.
 func (c *Config) OffLoopback() bool {
@@ -259,7 +263,7 @@ func (c *checker) registry() {
 		}
 	}
 	for i, a := range r.Join {
-		c.address(fmt.Sprintf("registry.join[%d]", i), a)
+		c.node(fmt.Sprintf("registry.join[%d]", i), a)
 	}
 }
 
@@ -304,7 +308,7 @@ func (c *checker) verifier() {
 		c.wrong("verifier.nodes", "%d nodes, at most %d are read", len(v.Nodes), maxNodes)
 	}
 	for i, a := range v.Nodes {
-		c.address(fmt.Sprintf("verifier.nodes[%d]", i), a)
+		c.node(fmt.Sprintf("verifier.nodes[%d]", i), a)
 	}
 	c.distinct("verifier.nodes", len(v.Nodes), func(i int) string { return v.Nodes[i] })
 	if v.Follow < 100*time.Millisecond || v.Follow > time.Minute {
