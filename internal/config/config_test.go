@@ -63,7 +63,7 @@ func TestPrecedence(t *testing.T) {
 		File: path,
 		Env: []string{"ZKCONSENT_LISTEN_REST=127.0.0.1:22", "ZKCONSENT_LISTEN_ADMIN=127.0.0.1:33", "ZKCONSENT_NODE=ignored", "PATH=/bin",
 			"ZKCONSENT_VERIFIER_SMALLEST_COUNT=7", "ZKCONSENT_TLS_CLIENT_CA_FILE=", `ZKCONSENT_IDENTITY_LOOPBACK_ROLES=insurer,auditor`},
-		Set: []string{"listen.admin=127.0.0.1:333", "roles=verifier,registry", "registry.home=/srv/node", "verifier.nodes="},
+		Set: []string{"listen.admin=127.0.0.1:333", "roles=verifier,registry", "registry.home=/srv/node", "verifier.nodes=https://node.hospital.example.org:7300,127.0.0.1:7311", "verifier.nodesCAFile=/srv/ca.pem", "registry.peers="},
 	})
 	if err != nil {
 		t.Fatal(err)
