@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"startnode": startNode, "killnode": killNode, "startmember": startMember, "killmember": killMember, "freeport": freePort, "setid": setID, "edit": edit, "today": today,
+			"makecerts": makeCerts, "startserve": startServe, "signalserve": signalServe, "awaitlog": awaitLog, "awaitcert": awaitCert, "hangup": hangUp, "rest": rest,
 		},
 	})
 }

@@ -33,6 +33,7 @@ var decoders = map[string]map[string]string{
 		"app.readCard":      "registry/ledger/member FuzzDecode, FuzzReadMessage",
 		"app.readProposal":  "registry/transaction FuzzDecode, FuzzReadMessage",
 		"readReport":        "- reads a report that the operator's own node wrote into its own folder, with the standard decoder",
+		"readDSN":           "- reads a connection string of bounded size out of the operator's own secret file; PostgreSQL's client takes it apart",
 		"readMail":          "- reads what the operator's own processes wrote into the node's folder",
 	},
 	"consent": {

@@ -164,6 +164,8 @@ type Traces struct {
 type Limits struct {
 	// Open connections of each listener. When all places are taken, the one that has been idle for longest is closed for a new one.
 	MaxConnections int `yaml:"maxConnections" default:"512"`
+	// How long the process goes on serving after it said that it is not ready any more, for those who send it calls to notice.
+	Linger time.Duration `yaml:"linger" default:"0s"`
 	// How long calls under way may go on after the process was told to stop.
 	Drain time.Duration `yaml:"drain" default:"20s"`
 	// Memory in MiB above which the runtime collects garbage eagerly (GOMEMLIMIT); 0 leaves it to the environment. Set it to nine tenths of what the machine or the unit allows.

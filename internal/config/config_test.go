@@ -34,7 +34,7 @@ func TestFiveLinesAreEnough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if lines := strings.Count(text, "\n"); lines > 5 || c.Listen.GRPC != "127.0.0.1:7300" || c.Limits.Drain != 20*time.Second || !c.Prover.SelfTest {
+		if lines := strings.Count(text, "\n"); lines > 5 || c.Listen.GRPC != "127.0.0.1:7300" || c.Limits.Drain != 20*time.Second || c.Prover.Queue != 32 {
 			t.Errorf("%d lines, %v", lines, c)
 		}
 	}
@@ -63,7 +63,7 @@ func TestPrecedence(t *testing.T) {
 		File: path,
 		Env: []string{"ZKCONSENT_LISTEN_REST=127.0.0.1:22", "ZKCONSENT_LISTEN_ADMIN=127.0.0.1:33", "ZKCONSENT_NODE=ignored", "PATH=/bin",
 			"ZKCONSENT_VERIFIER_SMALLEST_COUNT=7", "ZKCONSENT_TLS_CLIENT_CA_FILE=", `ZKCONSENT_IDENTITY_LOOPBACK_ROLES=insurer,auditor`},
-		Set: []string{"listen.admin=127.0.0.1:333", "roles=verifier,registry", "registry.home=/srv/node", "verifier.nodes="},
+		Set: []string{"listen.admin=127.0.0.1:333", "roles=verifier,registry", "registry.home=/srv/node", "verifier.nodes=https://node.hospital.example.org:7300,127.0.0.1:7311", "verifier.nodesCAFile=/srv/ca.pem", "registry.peers="},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestPrecedence(t *testing.T) {
 	if l := (Listen{"127.0.0.1:1", "127.0.0.1:22", "127.0.0.1:333"}); c.Listen != l {
 		t.Errorf("%v", c.Listen)
 	}
-	if c.Verifier.SmallestCount != 7 || len(c.Identity.LoopbackRoles) != 2 || !c.Has(Registry) || len(c.Verifier.Nodes) != 0 {
+	if c.Verifier.SmallestCount != 7 || len(c.Identity.LoopbackRoles) != 2 || !c.Has(Registry) || len(c.Verifier.Nodes) != 2 {
 		t.Error(c)
 	}
 	// A list of rules is replaced as a whole.

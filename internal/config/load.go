@@ -108,6 +108,9 @@ func (c *Config) environment(env []string, r *report) {
 			c.override(path, value, "$"+name, r)
 			continue
 		}
+		if value == "" {
+			continue // an unset variable, as some shells write it
+		}
 		for i := range reflect.TypeFor[Config]().NumField() {
 			f := reflect.TypeFor[Config]().Field(i)
 			if f.Type.Kind() == reflect.Struct && strings.HasPrefix(name, Variable(f.Tag.Get("yaml"))+"_") {

@@ -72,6 +72,9 @@ func (c *Config) Validate() error {
 	if l := c.Limits; l.Drain < time.Second || l.Drain > 10*time.Minute {
 		k.wrong("limits.drain", "%s; from 1s to 10m", l.Drain)
 	}
+	if l := c.Limits.Linger; l < 0 || l > time.Minute {
+		k.wrong("limits.linger", "%s; from 0s to 1m", l)
+	}
 	if n := c.Limits.MaxConnections; n < 8 || n > 100000 {
 		k.wrong("limits.maxConnections", "%d; from 8 to 100000, and less than half of the file descriptors", n)
 	}
@@ -111,6 +114,10 @@ func (c *checker) address(field, value string) bool {
 	}
 	return true
 }
+
+// node checks the address of a node that is read: host:port, over TLS unless it
+// is on loopback, or https://host:port.
+func (c *checker) node(field, value string) { c.address(field, strings.TrimPrefix(value, "https://")) }
 
 // OffLoopback tells whether a listener for callers can be reached from other
 // machines.
@@ -256,7 +263,7 @@ func (c *checker) registry() {
 		}
 	}
 	for i, a := range r.Join {
-		c.address(fmt.Sprintf("registry.join[%d]", i), a)
+		c.node(fmt.Sprintf("registry.join[%d]", i), a)
 	}
 }
 
@@ -272,8 +279,14 @@ func (c *checker) prover() {
 	if p.Workers < 0 || p.Workers > 256 {
 		c.wrong("prover.workers", "from 0 to 256")
 	}
+	if p.MemoryMiB < 32 || p.MemoryMiB > 1<<20 {
+		c.wrong("prover.memoryMiB", "from 32 to 1048576")
+	}
 	if p.Queue < 0 || p.Queue > 10000 {
 		c.wrong("prover.queue", "from 0 to 10000")
+	}
+	if p.PerPrincipal < 0 || p.PerPrincipal > 10000 {
+		c.wrong("prover.perPrincipal", "from 0 to 10000")
 	}
 }
 
@@ -295,7 +308,7 @@ func (c *checker) verifier() {
 		c.wrong("verifier.nodes", "%d nodes, at most %d are read", len(v.Nodes), maxNodes)
 	}
 	for i, a := range v.Nodes {
-		c.address(fmt.Sprintf("verifier.nodes[%d]", i), a)
+		c.node(fmt.Sprintf("verifier.nodes[%d]", i), a)
 	}
 	c.distinct("verifier.nodes", len(v.Nodes), func(i int) string { return v.Nodes[i] })
 	if v.Follow < 100*time.Millisecond || v.Follow > time.Minute {
