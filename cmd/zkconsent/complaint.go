@@ -38,7 +38,7 @@ func complaint(err error) string {
 	case errors.Is(err, syscall.ENOSPC):
 		text += "; nothing was changed: free some space and run the same again"
 	case errors.Is(err, syscall.EADDRINUSE):
-		text += "; another program, perhaps this node, listens there: name other addresses with --listen and --rest"
+		text += "; another program, perhaps this one already, listens there: name another address"
 	}
 	return text
 }

@@ -40,6 +40,10 @@ func (s *Service) become(state error) { s.state.Store(&state) }
 func (s *Service) SelfTest(ctx context.Context) error {
 	for _, id := range s.config.Circuits {
 		if err := s.test(ctx, id); err != nil {
+			if ctx.Err() != nil { // the process ends: nothing is wrong with the prover
+				s.become(ErrSelfTest)
+				return ctx.Err()
+			}
 			s.config.Log.ErrorContext(ctx, "the prover's self-test failed", slog.String("circuit", string(id)), slog.String("error", told(err)))
 			s.become(ErrSelfTest)
 			return fmt.Errorf("%w: %s", ErrSelfTest, id)
