@@ -42,6 +42,7 @@ container's health check.`,
 	x.flags(c)
 	c.Flags().BoolVar(&serving, "ready", false, "only ask the running process whether it is ready")
 	c.Flags().DurationVar(&patience, "wait", 15*time.Second, "give each check so long")
+	x.own(c)
 	return c
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/zkconsent/zkconsent/internal/config"
 )
 
@@ -29,6 +30,30 @@ func (x *configured) flags(c *cobra.Command) {
 	f.StringVar(&x.file, "config", os.Getenv("ZKCONSENT_CONFIG"), "`file` with the configuration ($ZKCONSENT_CONFIG)")
 	f.StringArrayVar(&x.set, "set", nil, "a field in place of the file's, as `FIELD=VALUE`, such as listen.grpc=127.0.0.1:0; may be repeated")
 	f.StringSliceVar(&x.roles, "roles", nil, "what the process does, in place of the file's: registry, prover, verifier")
+}
+
+// notForServices are the flags of parties, which services do not take.
+func notForServices(f *pflag.Flag) bool { return f.Name != "json" && f.Name != "help" }
+
+// own keeps the flags of parties off a verb, in its help and in its use: one
+// that is overlooked would leave somebody in the belief that it holds.
+func (x *configured) own(c *cobra.Command) {
+	run := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) (err error) {
+		c.InheritedFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Changed && notForServices(f) && err == nil {
+				err = misuse("--%s is not for %s, which has it from its configuration; docs/configuration.md lists the fields", f.Name, c.Name())
+			}
+		})
+		if err != nil {
+			return err
+		}
+		return run(c, args)
+	}
+	c.SetHelpFunc(func(c *cobra.Command, args []string) {
+		c.InheritedFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = f.Hidden || notForServices(f) })
+		c.Parent().HelpFunc()(c, args)
+	})
 }
 
 // sources are what the configuration is read from.
@@ -79,6 +104,7 @@ change are read again by themselves.`,
 	x.flags(c)
 	c.Flags().StringVar(&ready, "ready-file", "", "write the addresses of gRPC, REST and the operator's listener here, one a line, when the process is ready")
 	c.Flags().BoolVar(&show, "print", false, "show the configuration that holds in the end, and start nothing")
+	x.own(c)
 	return c
 }
 
@@ -106,7 +132,13 @@ func (a *app) serve(ctx context.Context, c *config.Config, ready string) (err er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.end()) }()
+	defer func() {
+		if err = errors.Join(err, p.end()); err != nil {
+			p.log.Error("ended by a fault", "error", err)
+			return
+		}
+		p.log.Info("stopped") // a log that ends without it is that of a process that was killed
+	}()
 	if err := p.start(ctx); ctx.Err() != nil {
 		return nil // it was told to stop while it started
 	} else if err != nil {
@@ -129,6 +161,10 @@ func (p *process) run(ctx context.Context, readyFile string, again <-chan os.Sig
 		stop()
 		return errors.Join(err, <-done)
 	}
+	told := context.AfterFunc(ctx, func() {
+		p.log.Info("stopping", "linger", p.c.Limits.Linger, "drain", p.c.Limits.Drain)
+	})
+	defer told()
 	poll := time.NewTicker(readyPoll)
 	defer poll.Stop()
 	for {

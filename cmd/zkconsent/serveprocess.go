@@ -104,6 +104,11 @@ func (p *process) startAdmin() error {
 
 // listen binds the listeners for callers.
 func (p *process) listen(ctx context.Context) error {
+	if key := string(p.c.TLS.KeyFile); key != "" {
+		if err := ownSecret(key); err != nil {
+			return fmt.Errorf("tls.keyFile: %w", err)
+		}
+	}
 	guard, err := p.guard()
 	if err != nil {
 		return err
@@ -131,6 +136,10 @@ func (p *process) listen(ctx context.Context) error {
 	if p.server, err = server.New(ctx, c); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	p.tel.WatchConnections(func() map[string]int {
+		grpc, rest := p.server.Connections()
+		return map[string]int{"grpc": grpc, "rest": rest}
+	})
 	if p.node != nil {
 		p.node.attend(p)
 	}

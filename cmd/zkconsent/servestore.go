@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,24 +62,40 @@ const maxDSN = 4096
 // readDSN reads a connection string that nobody else may read. Its errors
 // repeat nothing of it.
 func readDSN(path string) (postgres.DSN, error) {
-	i, err := os.Stat(path)
+	if err := ownSecret(path); err != nil {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxDSN+1))
 	switch {
 	case err != nil:
 		return "", err
-	case i.Mode().Perm()&0o077 != 0:
-		return "", fmt.Errorf("%s: others may read it; run: chmod 600 %s", path, path)
-	case i.Size() > maxDSN:
+	case len(b) > maxDSN:
 		return "", fmt.Errorf("%s: more than the %d bytes that a connection string can have", path, maxDSN)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
 	}
 	line := strings.TrimSpace(string(b))
 	if line == "" || strings.ContainsAny(line, "\r\n") {
 		return "", fmt.Errorf("%s: one line with a connection string is wanted", path)
 	}
 	return postgres.DSN(line), nil
+}
+
+// ownSecret refuses a file with a secret that others may read.
+func ownSecret(path string) error {
+	i, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !i.Mode().IsRegular():
+		return fmt.Errorf("%s: no file; name one", path)
+	case i.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("%s: others may read it; run: chmod 600 %s", path, path)
+	}
+	return nil
 }
 
 // storeOperations are the names under which a timedStore counts.

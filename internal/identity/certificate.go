@@ -54,15 +54,18 @@ func (r CertificateRule) names(c *x509.Certificate) bool {
 // several names has the roles of one of them.
 func (s *certificates) principal(c *x509.Certificate, now time.Time) (Principal, error) {
 	// The handshake looked at the dates too, but a connection may be kept open.
-	if now.After(c.NotAfter) || now.Before(c.NotBefore) {
-		return Principal{}, errRefused
+	switch {
+	case now.After(c.NotAfter):
+		return Principal{}, whyOver
+	case now.Before(c.NotBefore):
+		return Principal{}, whyEarly
 	}
 	for _, r := range s.rules {
 		if r.names(c) {
 			return Principal{Name: r.name(), Roles: r.Roles}, nil
 		}
 	}
-	return Principal{}, errRefused
+	return Principal{}, whyNobody
 }
 
 // label is what the log calls a certificate: its first name.

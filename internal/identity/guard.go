@@ -187,7 +187,7 @@ func (g *Guard) signIn(ctx context.Context, o Origin) (p Principal, until time.T
 		return Principal{}, time.Time{}, refusal.Later(codes.Unavailable, refusal.NoIssuer, 5*time.Second, "the issuer of the token cannot be asked for its keys; send again later")
 	}
 	g.failed.charge(from, failedWeight, g.now())
-	g.log.LogAttrs(ctx, slog.LevelWarn, "a credential was refused", slog.String("credential", shown))
+	g.log.LogAttrs(ctx, slog.LevelWarn, "a credential was refused", slog.String("credential", shown), slog.String("why", why(err)))
 	return Principal{}, time.Time{}, notSignedIn()
 }
 
@@ -200,10 +200,19 @@ func (g *Guard) read(ctx context.Context, authorization []string) (string, Princ
 	}
 	i := g.tokens.of(token)
 	if i == nil {
-		return unknown, Principal{}, time.Time{}, errRefused
+		return unknown, Principal{}, time.Time{}, whyIssuer
 	}
 	p, until, err := i.principal(ctx, token)
 	return "token:" + i.URL, p, until, err
+}
+
+// why is what the log says of a refused credential.
+func why(err error) string {
+	var b because
+	if errors.As(err, &b) {
+		return string(b)
+	}
+	return "it does not hold"
 }
 
 // notSignedIn is the one answer for a credential that is missing or does not

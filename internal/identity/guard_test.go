@@ -256,6 +256,44 @@ func TestLogsTellChangesAndNotReaders(t *testing.T) {
 	}
 }
 
+// TestLogSaysWhy: the operator reads what is wrong with a credential, its caller
+// does not, and the log holds nothing of it.
+func TestLogSaysWhy(t *testing.T) {
+	issuer, authority := identitytest.NewIssuer(t), identitytest.NewAuthority(t)
+	var log strings.Builder
+	g := newGuard(t, identity.GuardConfig{
+		Certificates:  []identity.CertificateRule{{DNS: "insurer.example.org", Roles: []identity.Role{identity.Insurer}}},
+		Issuers:       []identity.TokenIssuer{{URL: issuer.URL(), Audience: identitytest.Audience, Require: map[string]string{"tenant": "a"}}},
+		Logger:        slog.New(slog.NewTextHandler(&log, nil)),
+		AnonymousRate: identity.Rate{PerSecond: -1},
+	})
+	token := func(changes map[string]any) identity.Origin {
+		changes["sub"] = "secret-5f1e"
+		return identity.Origin{Authorization: []string{"Bearer " + issuer.Token(issuer.Claims("insurers"), changes)}}
+	}
+	now := time.Now()
+	signed := token(map[string]any{"tenant": "a"}).Authorization[0]
+	for want, o := range map[string]identity.Origin{
+		"no bearer token":        {Authorization: []string{"Basic secret-5f1e"}},
+		"from no issuer":         token(map[string]any{"iss": "https://secret-5f1e.example.org"}),
+		"has run out":            token(map[string]any{"exp": now.Add(-time.Hour).Unix()}),
+		"compare this machine's": token(map[string]any{"tenant": "a", "iat": now.Add(time.Hour).Unix()}),
+		"its audience":           token(map[string]any{"aud": "secret-5f1e"}),
+		"another value":          token(map[string]any{"tenant": "secret-5f1e"}),
+		"no key that the issuer": {Authorization: []string{signed[:len(signed)-8] + "AAAAAAAA"}},
+		"no rule names it":       {Certificate: authority.Client("stranger.example.org").Leaf},
+	} {
+		log.Reset()
+		_, err := admitted(g, o, reading)
+		if refusal.Of(err) != refusal.NotSignedIn || strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+		if !strings.Contains(log.String(), want) || strings.Contains(log.String(), "secret-5f1e") {
+			t.Errorf("%s: %q", want, log.String())
+		}
+	}
+}
+
 // TestAStreamEndsWithItsToken: a feed does not outlive the credential that
 // opened it.
 func TestAStreamEndsWithItsToken(t *testing.T) {

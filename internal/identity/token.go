@@ -30,6 +30,27 @@ const (
 // whatever is wrong with it.
 var errRefused = errors.New("identity: the credential does not hold")
 
+// because is errRefused with words for the operator's log, which the caller
+// never gets. They hold nothing of the credential.
+type because string
+
+func (b because) Error() string { return errRefused.Error() + ": " + string(b) }
+
+func (because) Is(target error) bool { return target == errRefused }
+
+// Why a credential is refused.
+const (
+	whyForm      because = "this is no bearer token, or there are several"
+	whyIssuer    because = "it is from no issuer that is named here"
+	whyOver      because = "it has run out"
+	whyEarly     because = "it does not hold yet; compare this machine's clock with the issuer's"
+	whySignature because = "no key that the issuer publishes today signed it"
+	whyMade      because = "its audience or algorithm is not the one that is configured, or a claim is missing"
+	whySubject   because = "its subject is missing or too long"
+	whyRequired  because = "a claim that is required has another value"
+	whyNobody    because = "no rule names it"
+)
+
 // tokens knows callers by what an issuer signed.
 type tokens struct {
 	issuers map[string]*issuer // by URL
@@ -153,17 +174,22 @@ type saidKey struct{}
 // against the issuer's list. It returns the payload that one of the issuer's
 // keys signed.
 func (i *issuer) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	s, err := jose.ParseSignedCompact(token, i.allowed)
-	if err != nil || len(s.Signatures) != 1 {
-		return nil, errRefused
-	}
-	header := s.Signatures[0].Header
-	found, err := i.keys.named(ctx, header.KeyID)
-	if err != nil {
+	say := func(err error) error {
 		if said, ok := ctx.Value(saidKey{}).(*error); ok {
 			*said = err
 		}
-		return nil, err
+		return err
+	}
+	s, err := jose.ParseSignedCompact(token, i.allowed)
+	if err != nil || len(s.Signatures) != 1 {
+		return nil, say(whyMade)
+	}
+	header := s.Signatures[0].Header
+	found, err := i.keys.named(ctx, header.KeyID)
+	if errors.Is(err, errRefused) {
+		return nil, say(whySignature)
+	} else if err != nil {
+		return nil, say(err)
 	}
 	for _, key := range found {
 		if key.Algorithm != header.Algorithm {
@@ -173,17 +199,17 @@ func (i *issuer) VerifySignature(ctx context.Context, token string) ([]byte, err
 			return payload, nil
 		}
 	}
-	return nil, errRefused
+	return nil, say(whySignature)
 }
 
 // bearer takes the token out of the values of Authorization.
 func bearer(values []string) (string, error) {
 	if len(values) != 1 || len(values[0]) > maxToken {
-		return "", errRefused
+		return "", whyForm
 	}
 	scheme, token, ok := strings.Cut(values[0], " ")
 	if !ok || !strings.EqualFold(scheme, "bearer") || token == "" {
-		return "", errRefused
+		return "", whyForm
 	}
 	return token, nil
 }
@@ -216,21 +242,25 @@ func (i *issuer) principal(ctx context.Context, token string) (Principal, time.T
 	switch {
 	case errors.Is(*said, errAway):
 		return Principal{}, time.Time{}, errAway
+	case errors.As(err, new(*oidc.TokenExpiredError)):
+		return Principal{}, time.Time{}, whyOver
+	case err != nil && errors.Is(*said, errRefused):
+		return Principal{}, time.Time{}, *said
 	case err != nil:
-		return Principal{}, time.Time{}, errRefused
+		return Principal{}, time.Time{}, whyMade
 	}
 	var claims map[string]json.RawMessage
 	if err := verified.Claims(&claims); err != nil || verified.Subject == "" || len(verified.Subject) > maxSub {
-		return Principal{}, time.Time{}, errRefused
+		return Principal{}, time.Time{}, whySubject
 	}
 	soon := i.now().Add(maxSkew)
 	if verified.IssuedAt.After(soon) || !begun(claims["nbf"], soon) {
-		return Principal{}, time.Time{}, errRefused
+		return Principal{}, time.Time{}, whyEarly
 	}
 	for name, want := range i.Require {
 		var got string
 		if json.Unmarshal(claims[name], &got) != nil || got != want {
-			return Principal{}, time.Time{}, errRefused
+			return Principal{}, time.Time{}, whyRequired
 		}
 	}
 	p := Principal{Name: "token:" + i.URL + " " + verified.Subject}

@@ -224,6 +224,15 @@ func (s *Server) RESTAddr() string {
 	return s.restListener.Addr().String()
 }
 
+// Connections are the open ones of each listener; a listener that is not there
+// has none.
+func (s *Server) Connections() (grpc, rest int) {
+	if s.restListener != nil {
+		rest = s.restListener.open()
+	}
+	return s.grpcListener.open(), rest
+}
+
 // Serve serves until ctx ends. Then it says that it is not ready, goes on for
 // the time Linger, refuses new calls as UNAVAILABLE with the reason STOPPING,
 // lets those under way finish for the time Drain, and returns nil.

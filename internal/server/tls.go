@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,7 +35,7 @@ func newReloading(files TLS, log *slog.Logger) (*reloading, error) {
 		return nil, err
 	}
 	r.tried = digest(contents)
-	r.using, err = contents.config()
+	r.using, err = contents.config(files)
 	return r, err
 }
 
@@ -69,7 +68,7 @@ func (r *reloading) current() *tls.Config {
 		}
 		r.tried = sum
 		var c *tls.Config
-		if c, err = contents.config(); err == nil {
+		if c, err = contents.config(r.files); err == nil {
 			r.using = c
 			r.log.Info("a new TLS certificate is in use", slog.String("file", r.files.CertFile))
 			return r.using
@@ -120,13 +119,15 @@ func digest(c contents) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-func (c contents) config() (*tls.Config, error) {
+// config makes TLS of the contents. Its errors name the files, and repeat nothing
+// of what they hold.
+func (c contents) config(files TLS) (*tls.Config, error) {
 	pair, err := tls.X509KeyPair(c[0], c[1])
 	if err != nil {
-		return nil, errors.New("server: the TLS certificate and its key cannot be read, or do not belong together")
+		return nil, fmt.Errorf("server: the TLS certificate %s and its key %s do not belong together, or one of them is not PEM", files.CertFile, files.KeyFile)
 	}
 	if time.Now().After(pair.Leaf.NotAfter) {
-		return nil, errors.New("server: the TLS certificate has run out")
+		return nil, fmt.Errorf("server: the TLS certificate %s has run out; put a new one in its place", files.CertFile)
 	}
 	t := &tls.Config{
 		MinVersion:   tls.VersionTLS13,
@@ -138,7 +139,7 @@ func (c contents) config() (*tls.Config, error) {
 	if c[2] != nil {
 		t.ClientCAs = x509.NewCertPool()
 		if !t.ClientCAs.AppendCertsFromPEM(c[2]) {
-			return nil, errors.New("server: the file of client authorities holds no certificate")
+			return nil, fmt.Errorf("server: %s, the file of callers' authorities, holds no certificate", files.ClientCAFile)
 		}
 		t.ClientAuth = tls.VerifyClientCertIfGiven
 	}

@@ -65,12 +65,6 @@ func (h *calls) HandleRPC(ctx context.Context, s stats.RPCStats) {
 // TagConn implements [stats.Handler].
 func (h *calls) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
-// HandleConn implements [stats.Handler].
-func (h *calls) HandleConn(_ context.Context, s stats.ConnStats) {
-	switch s.(type) {
-	case *stats.ConnBegin:
-		h.m.connections.Inc()
-	case *stats.ConnEnd:
-		h.m.connections.Dec()
-	}
-}
+// HandleConn implements [stats.Handler]. Connections are counted where they have
+// their places ([Metrics.WatchConnections]).
+func (h *calls) HandleConn(context.Context, stats.ConnStats) {}

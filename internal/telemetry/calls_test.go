@@ -130,7 +130,6 @@ func TestCallsAreCounted(t *testing.T) {
 		`zkconsent_calls_total{code="NotFound",method="` + check + `"} 1`,
 		`zkconsent_call_seconds_count{method="` + check + `"} 4`,
 		`zkconsent_calls_in_flight{method="` + check + `"} 0`,
-		`zkconsent_connections 1`,
 		`zkconsent_build_info{`,
 	} {
 		eventually(t, want, func() bool { return strings.Contains(s.scrape(), want) })

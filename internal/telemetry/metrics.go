@@ -33,7 +33,6 @@ type Metrics struct {
 	calls       *prometheus.CounterVec
 	callSeconds *prometheus.HistogramVec
 	inFlight    *prometheus.GaugeVec
-	connections prometheus.Gauge
 
 	waitSeconds  prometheus.Histogram
 	proveSeconds *prometheus.HistogramVec
@@ -63,7 +62,6 @@ func newMetrics(r *prometheus.Registry, c Config) (*Metrics, error) {
 		calls:       counter("calls_total", "Calls that ended, by method and code.", "method", "code"),
 		callSeconds: histogram("call_seconds", "How long calls took; a stream's is its whole life.", callBuckets(), "method"),
 		inFlight:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "zkconsent_calls_in_flight", Help: "Calls that have begun and not ended."}, []string{"method"}),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "zkconsent_connections", Help: "Open connections of gRPC, the REST face's own among them."}),
 
 		waitSeconds:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "zkconsent_prover_wait_seconds", Help: "How long calls waited until a worker took them.", Buckets: proveBuckets()}),
 		proveSeconds: histogram("prover_prove_seconds", "How long a worker took for a proof.", proveBuckets(), "circuit"),
@@ -94,7 +92,7 @@ func newMetrics(r *prometheus.Registry, c Config) (*Metrics, error) {
 	goVersion, revision := build()
 	info.WithLabelValues(c.Version, revision, goVersion).Set(1)
 	for _, one := range []prometheus.Collector{
-		m.calls, m.callSeconds, m.inFlight, m.connections, m.waitSeconds, m.proveSeconds, m.verdicts, m.storeSeconds, m.storeErrors,
+		m.calls, m.callSeconds, m.inFlight, m.waitSeconds, m.proveSeconds, m.verdicts, m.storeSeconds, m.storeErrors,
 		m.tracesDropped, m.watched, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {

@@ -31,10 +31,11 @@ type watched struct {
 	queue        func() Queue
 	head         func() Head
 	ready        func() error
-	certificates map[string]string // files by what they are
+	connections  func() map[string]int // open ones, by listener
+	certificates map[string]string     // files by what they are
 	now          func() time.Time
 
-	waiting, working, workers, height, age, isReady, expiry *prometheus.Desc
+	waiting, working, workers, height, age, isReady, expiry, open *prometheus.Desc
 }
 
 func newWatched() *watched {
@@ -50,6 +51,7 @@ func newWatched() *watched {
 		age:     d("ledger_head_age_seconds", "Age of that block by this machine's clock."),
 		isReady: d("ready", "1 where the process is ready, else 0."),
 		expiry:  d("certificate_expiry_seconds", "Seconds until the first certificate of a file is over; less than 0 afterwards.", "file"),
+		open:    d("connections", "Open connections of a listener.", "listener"),
 	}
 }
 
@@ -61,6 +63,12 @@ func (m *Metrics) WatchLedger(f func() Head) { m.watched.change(func(w *watched)
 
 // WatchReady shows whether the process is ready.
 func (m *Metrics) WatchReady(f func() error) { m.watched.change(func(w *watched) { w.ready = f }) }
+
+// WatchConnections shows the open connections of each listener, by its name, such
+// as "grpc".
+func (m *Metrics) WatchConnections(f func() map[string]int) {
+	m.watched.change(func(w *watched) { w.connections = f })
+}
 
 // WatchCertificates shows when the certificates in files of PEM are over, by
 // what they are, such as "server". A file that cannot be read is not shown.
@@ -76,7 +84,7 @@ func (w *watched) change(f func(*watched)) {
 
 // Describe implements [prometheus.Collector].
 func (w *watched) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{w.waiting, w.working, w.workers, w.height, w.age, w.isReady, w.expiry} {
+	for _, d := range []*prometheus.Desc{w.waiting, w.working, w.workers, w.height, w.age, w.isReady, w.expiry, w.open} {
 		ch <- d
 	}
 }
@@ -84,7 +92,7 @@ func (w *watched) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (w *watched) Collect(ch chan<- prometheus.Metric) {
 	w.mu.Lock()
-	queue, head, ready, certificates, now := w.queue, w.head, w.ready, w.certificates, w.now()
+	queue, head, ready, connections, certificates, now := w.queue, w.head, w.ready, w.connections, w.certificates, w.now()
 	w.mu.Unlock()
 	gauge := func(d *prometheus.Desc, v float64, by ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, by...)
@@ -107,6 +115,11 @@ func (w *watched) Collect(ch chan<- prometheus.Metric) {
 			v = 0
 		}
 		gauge(w.isReady, v)
+	}
+	if connections != nil {
+		for listener, n := range connections() {
+			gauge(w.open, float64(n), listener)
+		}
 	}
 	for what, file := range certificates {
 		if end, ok := firstEnd(file); ok {

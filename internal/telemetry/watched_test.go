@@ -57,6 +57,7 @@ func full(t *testing.T) *Telemetry {
 	tel.WatchProver(func() Queue { return Queue{Waiting: 3, Working: 2, Workers: 4} })
 	tel.WatchLedger(func() Head { return Head{7, now.Add(-9 * time.Second)} })
 	tel.WatchReady(func() error { return errors.New("not yet") })
+	tel.WatchConnections(func() map[string]int { return map[string]int{"grpc": 2, "rest": 5} })
 	tel.WatchCertificates(map[string]string{"server": chain(t, now.Add(time.Hour), now.Add(time.Minute)), "clients": "none.pem"})
 	tel.Worked(context.Background()) // of no call
 	tel.Worked((&calls{tel.Metrics}).TagRPC(context.Background(), &stats.RPCTagInfo{FullMethodName: check}))
@@ -72,7 +73,7 @@ func TestWatchedNumbers(t *testing.T) {
 	out := scraped(t, full(t))
 	for _, want := range []string{
 		"zkconsent_prover_waiting 3", "zkconsent_prover_working 2", "zkconsent_prover_workers 4",
-		"zkconsent_ledger_height 7", "zkconsent_ledger_head_age_seconds 9", "zkconsent_ready 0",
+		"zkconsent_ledger_height 7", "zkconsent_ledger_head_age_seconds 9", "zkconsent_ready 0", `zkconsent_connections{listener="grpc"} 2`, `zkconsent_connections{listener="rest"} 5`,
 		`zkconsent_certificate_expiry_seconds{file="server"} 60`,
 		`zkconsent_verdicts_total{reason="accepted"} 1`, `zkconsent_verdicts_total{reason="withdrawn"} 1`, `zkconsent_verdicts_total{reason="other"} 0`,
 		`zkconsent_store_errors_total{operation="AddRequest"} 1`, `zkconsent_prover_prove_seconds_sum{circuit="claim/normal/groth16"} 2`,

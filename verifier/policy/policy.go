@@ -247,16 +247,25 @@ func read(where, name string, files fs.FS, limit int) ([]byte, error) {
 	}
 	info, err := fs.Stat(files, name)
 	if err != nil {
-		return nil, fault(where, "%v", err)
+		return nil, fault(where, "%s: %v", name, plainly(err))
 	}
 	if info.Size() > int64(limit) {
 		return nil, fault(where, "%s: %d bytes, at most %d are allowed", name, info.Size(), limit)
 	}
 	b, err := fs.ReadFile(files, name)
 	if err != nil {
-		return nil, fault(where, "%v", err)
+		return nil, fault(where, "%s: %v", name, plainly(err))
 	}
 	return b, nil
+}
+
+// plainly is what is wrong with a file, without the name of the system's call.
+func plainly(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
 }
 
 const secondsOfDay = 24 * 60 * 60
