@@ -115,7 +115,7 @@ func (d *diagnosis) reach() {
 		d.add("listen.rest", doctor.Port(d.c.Listen.REST, string(t.CertFile)))
 	}
 	if d.c.Listen.Admin != "" {
-		d.add("listen.admin", doctor.Port(d.c.Listen.Admin, ""))
+		d.add("listen.admin", doctor.Operators(d.c.Listen.Admin))
 	}
 	if t.CertFile != "" {
 		d.add("certificate", doctor.Pair(string(t.CertFile), string(t.KeyFile), d.a.now))

@@ -117,6 +117,9 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 	for _, address := range nodes {
 		d.add(role+": node "+address, func(context.Context) doctor.Result {
 			s := ask[address]()
+			if errors.Is(s.err, light.OtherChain) {
+				return doctor.Bad(doctor.Fail, "copy the genesis of the node's ledger to "+genesisFile+", and compare its hash with the other members; or name a node of the ledger that is meant", "the node is one of another ledger than the genesis: %s", plainly(s.err))
+			}
 			if s.err != nil {
 				return doctor.Bad(doctor.Fail, "see whether the node runs, and whether this is the address of its gRPC", "no verified head: %s", plainly(s.err))
 			}

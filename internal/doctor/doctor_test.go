@@ -186,6 +186,13 @@ func TestPorts(t *testing.T) {
 	expect(t, "ours", Port(address, cert)(ctx), OK, "by a process with this certificate")
 	expect(t, "another's", Port(address, other)(ctx), Fail, "does not show this certificate")
 	expect(t, "plaintext", Port(address, "")(ctx), Warn, "is in use")
+	expect(t, "another's, for the operator", Operators(address)(ctx), Fail, "no such process")
+	expect(t, "free, for the operator", Operators("127.0.0.1:0")(ctx), OK, "is free")
+	for answer, want := range map[string]Status{`{"status":"ALIVE"}`: OK, `{"status":"secret-5f1e"}`: Fail, `<html>`: Fail} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
+		expect(t, answer, Operators(s.Listener.Addr().String())(ctx), want, "in use by")
+		s.Close()
+	}
 }
 
 func TestDiscovery(t *testing.T) {

@@ -48,6 +48,25 @@ func Port(address, certFile string) func(context.Context) Result {
 	}
 }
 
+// Operators checks that the operator's listener can listen on an address, or does
+// so already.
+func Operators(address string) func(context.Context) Result {
+	return func(ctx context.Context) Result {
+		r := Port(address, "")(ctx)
+		if r.Status != Warn {
+			return r
+		}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		var alive struct {
+			Status string `json:"status"`
+		}
+		if err := fetch(ctx, client, "http://"+Here(address)+"/healthz", &alive); err != nil || alive.Status != "ALIVE" {
+			return Bad(Fail, "stop the other process, or take another port", "%s is in use by something that is no such process", address)
+		}
+		return Good("%s is in use by a process of this program", address)
+	}
+}
+
 // ours tells whether whoever listens shows the certificate of a file.
 func ours(ctx context.Context, address, certFile string) bool {
 	c, ok := only(certFile)
