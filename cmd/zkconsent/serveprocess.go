@@ -65,6 +65,11 @@ func (a *app) newProcess(ctx context.Context, c *config.Config) (*process, error
 // start starts the parts in their order: what is kept, the ledger, the
 // services, the listeners. Tests of the prover follow as a task.
 func (p *process) start(ctx context.Context) error {
+	if key := string(p.c.TLS.KeyFile); key != "" {
+		if err := ownSecret(key); err != nil {
+			return fmt.Errorf("tls.keyFile: %w", err)
+		}
+	}
 	if err := p.startAdmin(); err != nil {
 		return err
 	}
@@ -104,11 +109,6 @@ func (p *process) startAdmin() error {
 
 // listen binds the listeners for callers.
 func (p *process) listen(ctx context.Context) error {
-	if key := string(p.c.TLS.KeyFile); key != "" {
-		if err := ownSecret(key); err != nil {
-			return fmt.Errorf("tls.keyFile: %w", err)
-		}
-	}
 	guard, err := p.guard()
 	if err != nil {
 		return err
