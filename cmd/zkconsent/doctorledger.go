@@ -83,6 +83,9 @@ func lookOnce(ctx context.Context, g *genesis, r *wire.Remote) (*ledgerSight, er
 	return &ledgerSight{h, dir}, err
 }
 
+// letRead is what to do about a file that is there.
+const letRead = "let this program's user read the file and the folders above it"
+
 // clockSkew is how far a head may be ahead of this machine's clock.
 const clockSkew = 10 * time.Second
 
@@ -93,6 +96,7 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 		sight *ledgerSight
 		err   error
 	}
+	errNoGenesis := errors.New("no genesis")
 	// Several checks need it; it is asked for once.
 	ask := map[string]func() seen{}
 	for _, address := range nodes {
@@ -101,7 +105,7 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 			defer cancel()
 			g, err := d.a.genesisIn(genesisFile)
 			if err != nil {
-				return seen{err: err}
+				return seen{err: errNoGenesis}
 			}
 			s, err := look(ctx, g, address, string(d.c.Verifier.NodesCAFile))
 			return seen{s, err}
@@ -109,6 +113,9 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 	}
 	d.add(role+": genesis", func(context.Context) doctor.Result {
 		g, err := d.a.genesisIn(genesisFile)
+		if errors.Is(err, fs.ErrPermission) {
+			return doctor.Bad(doctor.Fail, letRead, "%s may not be read by this user", genesisFile)
+		}
 		if err != nil {
 			return doctor.Bad(doctor.Fail, "copy the ledger's "+genesisFile+" there, and compare its hash with the other members", "no genesis can be read from %s", genesisFile)
 		}
@@ -117,6 +124,9 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 	for _, address := range nodes {
 		d.add(role+": node "+address, func(context.Context) doctor.Result {
 			s := ask[address]()
+			if errors.Is(s.err, errNoGenesis) {
+				return doctor.Bad(doctor.Skipped, "", "no genesis to verify its head by")
+			}
 			if errors.Is(s.err, light.OtherChain) {
 				return doctor.Bad(doctor.Fail, "copy the genesis of the node's ledger to "+genesisFile+", and compare its hash with the other members; or name a node of the ledger that is meant", "the node is one of another ledger than the genesis: %s", plainly(s.err))
 			}
@@ -138,6 +148,9 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 		m, err := manifest.Load(filepath.Join(keys, manifest.FileName))
 		if errors.Is(err, fs.ErrNotExist) {
 			return doctor.Bad(doctor.Fail, "copy the ledger's keys there; zkconsent keys show shows a folder's", "no keys in %s", keys)
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return doctor.Bad(doctor.Fail, letRead, "the keys in %s may not be read by this user", keys)
 		}
 		if err != nil {
 			return doctor.Bad(doctor.Fail, "copy the ledger's keys there again", "the manifest in %s cannot be read", keys)
@@ -184,7 +197,7 @@ func compareKeys(m *manifest.Manifest, dir *directory.Directory, circuits []cons
 
 // plainly is an error in one line of bounded length.
 func plainly(err error) string {
-	s := strings.Join(strings.Fields(err.Error()), " ")
+	s := strings.Join(strings.Fields(complaint(err)), " ")
 	return s[:min(len(s), 200)]
 }
 
@@ -231,8 +244,11 @@ func (d *diagnosis) verifier() {
 // authority checks that the ledger knows the verifier's key.
 func (d *diagnosis) authority(ctx context.Context, party *app, nodes []string) doctor.Result {
 	key, err := party.authorityKey()
-	if err != nil {
-		return doctor.Bad(doctor.Fail, "zkconsent authority key makes one", "no key can be read from %s", party.path(authorityFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return doctor.Bad(doctor.Fail, "copy the verifier's key there; for a new verifier, zkconsent --home "+party.home+" authority key makes one", "there is no key in %s", party.path(authorityFile))
+	case err != nil: // the check of the file says more
+		return doctor.Bad(doctor.Fail, "let this program's user, and nobody else, read it; if it is damaged, copy it there again", "no key can be read from %s", party.path(authorityFile))
 	}
 	g, err := party.genesis()
 	if err != nil {

@@ -231,7 +231,7 @@ func countVerdicts(m *telemetry.Metrics) grpc.UnaryServerInterceptor {
 func policiesResult(dir string) doctor.Result {
 	p, err := verifying.OpenPolicies(dir)
 	if err != nil {
-		return doctor.Bad(doctor.Fail, `"go doc ./verifier/policy" describes the files`, "%s", plainly(err))
+		return doctor.Bad(doctor.Fail, `mend what it names, or take the file away; "go doc ./verifier/policy" describes the files`, "%s", plainly(err))
 	}
 	if p.Len() == 0 {
 		return doctor.Bad(doctor.Warn, "put policies there, NAME.json each", "%s holds no policy: no request can be made", dir)

@@ -23,8 +23,15 @@ type Clock func() time.Time
 // Pair checks a server's certificate and its key.
 func Pair(certFile, keyFile string, now Clock) func(context.Context) Result {
 	return func(context.Context) Result {
-		if _, r, ok := stat(certFile); !ok {
-			return r
+		for _, file := range []string{certFile, keyFile} {
+			if _, r, ok := stat(file); !ok {
+				return r
+			}
+			f, err := os.Open(file)
+			if err != nil {
+				return Bad(Fail, "give the file to this program's user", "%s cannot be opened", file)
+			}
+			_ = f.Close()
 		}
 		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 		if err != nil {

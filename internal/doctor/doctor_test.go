@@ -159,6 +159,7 @@ func TestCertificates(t *testing.T) {
 	expect(t, "early", Pair(early, earlyKey, clock)(ctx), Fail, "holds from")
 	expect(t, "nameless", Pair(nameless, namelessKey, clock)(ctx), Fail, "no DNS name")
 	expect(t, "none", Pair(filepath.Join(m.dir, "none"), goodKey, clock)(ctx), Fail, "is not there")
+	expect(t, "no key", Pair(good, filepath.Join(m.dir, "none"), clock)(ctx), Fail, "none is not there")
 	ca, caKey := m.make("ca", true, -day, 90*day)
 	expect(t, "ca", ClientCA(ca, clock)(ctx), OK, "1 authorities")
 	expect(t, "leaf as ca", ClientCA(good, clock)(ctx), Fail, "no authority's")
