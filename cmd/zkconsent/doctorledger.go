@@ -130,6 +130,9 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 			if errors.Is(s.err, light.OtherChain) {
 				return doctor.Bad(doctor.Fail, "copy the genesis of the node's ledger to "+genesisFile+", and compare its hash with the other members; or name a node of the ledger that is meant", "the node is one of another ledger than the genesis: %s", plainly(s.err))
 			}
+			if s.err != nil && d.ownAndDown(address) {
+				return doctor.Bad(doctor.Skipped, "", "it is this process's own node, which does not run")
+			}
 			if s.err != nil {
 				return doctor.Bad(doctor.Fail, "see whether the node runs, and whether this is the address of its gRPC", "no verified head: %s", plainly(s.err))
 			}
@@ -166,6 +169,16 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 		}
 		return compareKeys(m, &g.Directory, circuits, "the genesis") // the stewards may have decided others since
 	})
+}
+
+// ownAndDown tells whether an address is that of the node in this process, which
+// does not run: before its first start, no node shows a head.
+func (d *diagnosis) ownAndDown(address string) bool {
+	if !slices.Contains(nodesOf(d.c, nil), address) {
+		return false
+	}
+	v, err := d.a.nodeView(ledger.Home(d.c.Registry.Home))
+	return err == nil && !v.Running
 }
 
 // compareKeys holds the keys of a folder against those that a directory names,
