@@ -119,7 +119,7 @@ func (d *diagnosis) ledgerChecks(role string, genesisFile string, nodes []string
 		if err != nil {
 			return doctor.Bad(doctor.Fail, "copy the ledger's "+genesisFile+" there, and compare its hash with the other members", "no genesis can be read from %s", genesisFile)
 		}
-		return doctor.Good("%s, %x…", g.ChainID, g.hash[:8])
+		return doctor.Good("%s, hash %x", g.ChainID, g.hash)
 	})
 	for _, address := range nodes {
 		d.add(role+": node "+address, func(context.Context) doctor.Result {

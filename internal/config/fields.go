@@ -71,7 +71,7 @@ func fill(v reflect.Value) {
 func Variable(path string) string {
 	var b strings.Builder
 	b.WriteString("ZKCONSENT_")
-	letters := []rune(path)
+	letters := []rune(strings.ReplaceAll(path, "MiB", "Mib")) // one word
 	for i, r := range letters {
 		begins := i > 0 && unicode.IsUpper(r) && (unicode.IsLower(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1]) && letters[i-1] != '.')
 		switch {
