@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -198,4 +199,29 @@ func TestHealthFollowsTheProcess(t *testing.T) {
 		t.Errorf("%v, %v", m, err)
 	}
 	eventually(t, "the log does not say why", func() bool { return len(log.String()) > 0 })
+}
+
+// TestLogTellsOfReadiness: also where nobody asks, and a process that has only
+// begun is no warning.
+func TestLogTellsOfReadiness(t *testing.T) {
+	var fault atomic.Value
+	fault.Store("the ledger is away")
+	log := &lines{}
+	x := serveConfig(t, server.Config{Services: newSlow().services(), Logger: log.logger(), Ready: func() error {
+		if why := fault.Load().(string); why != "" {
+			return errors.New(why)
+		}
+		return nil
+	}})
+	eventually(t, "a start is not told", func() bool { return strings.Contains(log.String(), "not ready yet") })
+	for _, step := range []struct{ why, told string }{{"", ""}, {"the store is away", `level=WARN msg="not ready"`}, {"", "ready again"}} {
+		if strings.Contains(log.String(), "WARN") != (step.told == "ready again") || strings.Contains(log.String(), "ready again") {
+			t.Errorf("before %+v: %s", step, log.String())
+		}
+		fault.Store(step.why)
+		ask(t, http.DefaultClient, http.MethodGet, "http://"+x.RESTAddr()+"/readyz", nil)
+		if !strings.Contains(log.String(), step.told) {
+			t.Errorf("%+v: %s", step, log.String())
+		}
+	}
 }

@@ -17,6 +17,7 @@ const (
 	healthService = "/grpc.health.v1.Health/"
 	maxWatching   = 64 // of the health service's streams
 	watchEvery    = time.Second
+	attendEvery   = 2 * time.Second
 )
 
 // health says whether calls are served: over gRPC by grpc.health.v1, over REST
@@ -31,6 +32,7 @@ type health struct {
 
 	mu   sync.Mutex
 	said bool // that it is not ready
+	once bool // it was ready before
 }
 
 func newHealth(ask func() error, log *slog.Logger) *health {
@@ -51,13 +53,30 @@ func (h *health) ready() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
+	case err != nil && !h.said && !h.once: // no process is, at its start
+		h.log.Info("not ready yet", slog.String("error", err.Error()))
 	case err != nil && !h.said:
 		h.log.Warn("not ready", slog.String("error", err.Error()))
-	case err == nil && h.said:
+	case err == nil && h.said && h.once:
 		h.log.Info("ready again")
 	}
-	h.said = err != nil
+	h.said, h.once = err != nil, h.once || err == nil
 	return err == nil
+}
+
+// attend looks whether the process is ready until ctx ends, so that the log tells
+// of it where nobody asks.
+func (h *health) attend(ctx context.Context) {
+	tick := time.NewTicker(attendEvery)
+	defer tick.Stop()
+	for {
+		h.ready()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (h *health) status() *healthv1.HealthCheckResponse {

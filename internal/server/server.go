@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -237,6 +238,11 @@ func (s *Server) Connections() (grpc, rest int) {
 // the time Linger, refuses new calls as UNAVAILABLE with the reason STOPPING,
 // lets those under way finish for the time Drain, and returns nil.
 func (s *Server) Serve(ctx context.Context) error {
+	attended, leave := context.WithCancel(ctx)
+	var attending sync.WaitGroup
+	attending.Go(func() { s.health.attend(attended) })
+	defer attending.Wait()
+	defer leave()
 	failed := make(chan error, 3)
 	go func() { failed <- s.outer.Serve(s.grpcListener) }()
 	if s.http != nil {
