@@ -184,8 +184,8 @@ func (r *Request) Challenge() fr.Element { return field.Of("challenge", r.Encode
 // rule none it depends on the presentation's rk, so that even a repeated nonce
 // does not make a pseudonym (docs/spec.md §10.2).
 func (r *Request) Scope(rk [32]byte) fr.Element {
-	signer, challenge := r.Signer.Bytes(), r.Challenge()
 	if r.Rule == None {
+		signer, challenge := r.Signer.Bytes(), r.Challenge()
 		c := challenge.Bytes()
 		return field.Of("scope-none", r.Genesis[:], signer[:], []byte(r.Context), c[:], rk[:])
 	}

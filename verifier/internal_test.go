@@ -5,7 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/transparency-dev/merkle/compact"
@@ -193,5 +196,79 @@ func TestPreparedRequestsAreBounded(t *testing.T) {
 	}
 	if s.get([16]byte{}, [32]byte{}) != nil || s.get([16]byte{191}, [32]byte{}) == nil || s.get([16]byte{191}, [32]byte{1}) != nil {
 		t.Fatal("not the last ones, or one for other bytes")
+	}
+}
+
+// still is a node that stands still: it shows one head.
+type still struct {
+	list
+	head directory.Head
+	dir  directory.Directory
+}
+
+func (s *still) Head(context.Context) (*directory.Head, *directory.Directory, error) {
+	head := s.head
+	return &head, &s.dir, nil
+}
+
+// TestAttack_ClockSetBack: a node stands still, and whoever holds it sets the
+// clock of the verifier's machine back whenever the head would be too old. Time
+// goes by all the same.
+func TestAttack_ClockSetBack(t *testing.T) {
+	src := &still{}
+	src.dir.Parameters.MaxHeadAge = 600
+	src.head = directory.Head{Height: 1, Time: 1_781_000_000}
+	src.head.State.Directory, src.head.State.Epochs.Root, src.head.State.Withdrawals.Root = src.dir.Digest(), rootOf(nil), rootOf(nil)
+	l := newLedgerView(&Config{Roots: src, Now: func() time.Time { return time.Unix(1_781_000_000, 0) }})
+	var gone time.Duration
+	l.since = func(time.Time) time.Duration { return gone }
+	for _, c := range []struct {
+		gone time.Duration
+		want error
+	}{{0, nil}, {600 * time.Second, nil}, {601 * time.Second, ErrStaleHead}, {24 * time.Hour, ErrStaleHead}} {
+		gone = c.gone
+		if _, err := l.look(context.Background()); !errors.Is(err, c.want) {
+			t.Errorf("after %s: %v, want %v", c.gone, err, c.want)
+		}
+	}
+	src.head.Height++
+	if _, err := l.look(context.Background()); err != nil {
+		t.Errorf("a new head: %v", err)
+	}
+}
+
+// TestAttack_JunkMakesTheDirectoryBeHashed: a directory of megabytes is hashed
+// once, not for each presentation.
+func TestAttack_JunkMakesTheDirectoryBeHashed(t *testing.T) {
+	src := &still{}
+	src.dir.Parameters.MaxHeadAge = 600
+	for range 1 << 10 {
+		src.dir.Authorities = append(src.dir.Authorities, directory.Authority{Name: strings.Repeat("x", 100)})
+	}
+	src.head = directory.Head{Height: 1, Time: 1_781_000_000}
+	src.head.State.Directory, src.head.State.Epochs.Root, src.head.State.Withdrawals.Root = src.dir.Digest(), rootOf(nil), rootOf(nil)
+	l := newLedgerView(&Config{Roots: src, Now: func() time.Time { return time.Unix(1_781_000_000, 0) }})
+	look := func() {
+		if _, err := l.look(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	look()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		look()
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 100*uint64(len(src.dir.Encode()))/2 {
+		t.Errorf("100 looks took %d bytes, the directory has %d", took, len(src.dir.Encode()))
+	}
+	// Another one of the same head is another matter.
+	other := src.dir
+	other.Parameters.MaxHeadAge++
+	fake := &still{head: src.head, dir: other}
+	l.src = fake
+	if _, err := l.look(context.Background()); !errors.Is(err, ErrSource) {
+		t.Errorf("a directory that is not the head's: %v", err)
 	}
 }
