@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,7 +173,7 @@ func TestPreparedStatementIsTheRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 			asked := &consent.SignedRequest{Request: r, Signature: make([]byte, 64)}
-			p, err := prepare(asked, asked.Encode())
+			p, err := new(preparedSet).prepare(asked, asked.Encode())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -270,5 +271,48 @@ func TestAttack_JunkMakesTheDirectoryBeHashed(t *testing.T) {
 	l.src = fake
 	if _, err := l.look(context.Background()); !errors.Is(err, ErrSource) {
 		t.Errorf("a directory that is not the head's: %v", err)
+	}
+}
+
+// TestAttack_ManyRequestsAreHashedAnew: a stranger who was asked by one policy
+// more often than requests are kept ready sends junk for each in turn. The value
+// sets, which are the policy's, are hashed once.
+func TestAttack_ManyRequestsAreHashedAnew(t *testing.T) {
+	var s preparedSet
+	ask := func(n byte, sets ...consent.ValueSet) {
+		r := &consent.Request{ID: [16]byte{n}, Circuit: consent.ClaimWide, Trust: consent.TrustList{Authorities: []fr.Element{field.Uint(7)}}}
+		for _, v := range sets {
+			r.Sets = append(r.Sets, consent.SetQuestion{Mask: consent.AllSlots, Set: v})
+		}
+		p, err := s.prepare(&consent.SignedRequest{Request: r}, []byte{n})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		s.put(*p)
+		want, err := r.Statement(consent.Presented{})
+		if err != nil || !reflect.DeepEqual(p.statement, want) {
+			t.Errorf("request %d has another statement: %v", n, err)
+		}
+	}
+	one, other := consent.AnyValue(), consent.ValueSet{Intervals: []consent.Interval{{Lo: 1, Hi: 2}}}
+	var group sync.WaitGroup
+	for n := range byte(3 * maxPrepared) {
+		group.Go(func() { ask(n, one, other) })
+	}
+	group.Wait()
+	if s.hashed != 1 || len(s.byID) != maxPrepared {
+		t.Errorf("hashed %d times, %d requests are kept ready", s.hashed, len(s.byID))
+	}
+	ask(0, other, one)
+	ask(0, one)
+	if s.hashed != 3 {
+		t.Errorf("other trees: hashed %d times", s.hashed)
+	}
+	for n := range uint64(2 * maxRooted) {
+		ask(0, consent.ValueSet{Intervals: []consent.Interval{{Lo: n, Hi: n}}})
+	}
+	if len(s.trees) != maxRooted {
+		t.Errorf("%d roots are kept", len(s.trees))
 	}
 }

@@ -199,7 +199,7 @@ func (v *Verifier) asked(ctx context.Context, id [16]byte) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := prepare(own, a.Signed)
+	p, err := v.prepared.prepare(own, a.Signed)
 	if err != nil {
 		return nil, damagedRequest(err)
 	}
