@@ -5,6 +5,7 @@ import (
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/verifier"
 )
@@ -19,6 +20,7 @@ func (s *Service) ScopeStats(ctx context.Context, r *zkconsentv1.ScopeStatsReque
 	if err != nil {
 		return nil, s.refuse(ctx, err)
 	}
+	s.c.Log.InfoContext(ctx, "scope counted", "rule", r.Rule, "by", identity.From(ctx).Name) // its context may name a person's matter
 	return suppress(&c, s.c.Smallest), nil
 }
 
