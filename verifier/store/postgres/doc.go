@@ -16,7 +16,9 @@
 //
 // A failover to a standby that is not synchronous forgets what it had not
 // received, and a forgotten nullifier is accepted again: replicate
-// synchronously, or fence and restore. The connection string is a secret, and
+// synchronously, or fence and restore. A replica that runs meanwhile asks each
+// new connection for its last answers, and decides nothing more where they are
+// gone ([ErrForgot]); one that is started afterwards remembers none. The connection string is a secret, and
 // off this machine the server is known by its certificate alone.
 //
 // Tables name no patient, but their pseudonyms and requests are health data.
