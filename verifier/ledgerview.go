@@ -161,6 +161,18 @@ func (l *ledgerView) follow(ctx context.Context, head *directory.Head, dir *dire
 	return nil
 }
 
+// known is an epoch of the ledger as it was last seen, however long ago.
+func (l *ledgerView) known(ctx context.Context, number uint64) (directory.Epoch, bool, error) {
+	if err := l.take(ctx); err != nil {
+		return directory.Epoch{}, false, err
+	}
+	defer l.release()
+	if number >= uint64(len(l.epochs)) {
+		return directory.Epoch{}, false, nil
+	}
+	return l.epochs[number], true, nil
+}
+
 // epoch finds an epoch and its successor, which is nil for the newest one.
 func (s *sight) epoch(number uint64) (e directory.Epoch, successor *directory.Epoch, ok bool) {
 	n := uint64(len(s.epochs))

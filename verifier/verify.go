@@ -65,7 +65,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 
 	switch answer, err := v.c.Store.Answer(ctx, p.Request); {
 	case err == nil && answer.Digest == verdict.Digest:
-		return storedVerdict(answer)
+		return v.storedVerdict(ctx, answer)
 	case err == nil:
 		return deny(AlreadyAnswered)
 	case !errors.Is(err, ErrNotFound):
@@ -252,7 +252,7 @@ func (v *Verifier) overtaken(ctx context.Context, verdict Verdict) (Verdict, err
 		return denied(verdict, Undecided), unable("looking for an answer", err)
 	}
 	if answer.Digest == verdict.Digest {
-		return storedVerdict(answer)
+		return v.storedVerdict(ctx, answer)
 	}
 	return denied(verdict, AlreadyAnswered), nil
 }
@@ -266,18 +266,6 @@ func (v *Verifier) spentBy(ctx context.Context, verdict Verdict) (Verdict, error
 		return denied(verdict, NullifierSpent), nil
 	}
 	return out, err
-}
-
-// storedVerdict is the verdict in an answer's record.
-func storedVerdict(a Answer) (Verdict, error) {
-	r, err := DecodeRecord(a.Record)
-	if err != nil {
-		return Verdict{RequestID: a.Request, Digest: a.Digest}, damagedRecord(err)
-	}
-	if r.Verdict.RequestID != a.Request || r.Verdict.Digest != a.Digest {
-		return Verdict{RequestID: a.Request, Digest: a.Digest}, errors.New("verifier: the stored record is damaged: it is another answer's")
-	}
-	return r.Verdict, nil
 }
 
 func damagedRecord(err error) error {
