@@ -82,6 +82,7 @@ func Open(ctx context.Context, dsn DSN, o *Options) (*Store, error) {
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "zkconsent-verifier"
 	}
+	c.BeforeConnect = leaveAlone
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		ctx, cancel := context.WithTimeout(ctx, connecting)
 		defer cancel()
