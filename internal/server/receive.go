@@ -73,7 +73,7 @@ func (x *passage) late() {
 	select {
 	case x.slow <- struct{}{}:
 		x.place = true
-		x.timer = time.AfterFunc(slowTimeout-slowAfter, x.cut)
+		x.timer = time.AfterFunc(slowTimeout-slowAfter, func() { x.cut(); x.end() })
 	default:
 		go x.cut()
 	}
@@ -106,6 +106,11 @@ type (
 func (r *receivers) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if m := info.FullMethodName; !strings.HasPrefix(m, "/") || strings.Count(m, "/") != 2 {
 		return ctx, refusal.New(codes.PermissionDenied, refusal.NotAllowed, "the caller's roles do not include this call; its operator gives roles")
+	}
+	if ctx.Err() != nil {
+		// Its time is over before it begins: gRPC answers it by itself, and tells
+		// nobody of its end.
+		return ctx, nil
 	}
 	ctx, cut := context.WithCancel(ctx)
 	return context.WithValue(ctx, passageKey{}, r.begin(cut)), nil
