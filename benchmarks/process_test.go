@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zkconsent/zkconsent/client"
 	"github.com/zkconsent/zkconsent/registry/ledger"
 	"github.com/zkconsent/zkconsent/registry/ledger/member"
 	"github.com/zkconsent/zkconsent/registry/ledger/wire"
@@ -53,9 +54,11 @@ func launch(t testing.TB, home ledger.Home, flags ...string) *process {
 	t.Cleanup(func() { p.end(t) })
 	for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); {
 		if b, err := os.ReadFile(ready); err == nil && bytes.HasSuffix(b, []byte("\n")) {
-			if p.Remote, err = wire.Dial(string(bytes.TrimSpace(b))); err != nil {
+			conn, err := client.Dial(client.Config{Addresses: []string{string(bytes.TrimSpace(b))}, Attempts: 1})
+			if err != nil {
 				t.Fatal(err)
 			}
+			p.Remote = wire.NewRemote(conn)
 			return p
 		}
 		select {

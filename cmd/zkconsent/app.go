@@ -61,6 +61,7 @@ type app struct {
 	node       string
 	keys       string
 	passphrase string // file that holds it
+	remote     remote
 }
 
 // run executes one command line and returns its exit status.
@@ -125,10 +126,12 @@ func (a *app) root() *cobra.Command {
 force and that attested facts meet a policy, without saying who they are.
 
 Each party works in its own folder (--home): a patient's wallet, an authority's
-key, an issuer's register, a verifier's records. Parties exchange files only.
+key, an issuer's register, a verifier's records. Parties exchange files, or call
+services that others run (--server, prove --prover, prove --present).
 
 Exit status: 0 done or accepted, 1 failed, 2 wrong usage, 3 denied, 4 no decision
-(the ledger is unreachable or its newest state too old), 5 nothing to present.`,
+(the ledger or a service is unreachable, or the ledger's newest state too old), 5
+nothing to present.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -142,6 +145,7 @@ Exit status: 0 done or accepted, 1 failed, 2 wrong usage, 3 denied, 4 no decisio
 	f.StringVar(&a.node, "node", os.Getenv("ZKCONSENT_NODE"), "`address` HOST:PORT of a ledger node, or several with commas between ($ZKCONSENT_NODE)")
 	f.StringVar(&a.keys, "keys", os.Getenv("ZKCONSENT_KEYS"), "`folder` of the circuits' keys ($ZKCONSENT_KEYS; default: in the user's cache)")
 	f.StringVar(&a.passphrase, "passphrase-file", os.Getenv("ZKCONSENT_PASSPHRASE_FILE"), "`file` with the wallet's passphrase ($ZKCONSENT_PASSPHRASE_FILE); asked for when absent")
+	a.remote.flags(f)
 	a.addVerbs(root)
 	a.usageErrors(root)
 	return root

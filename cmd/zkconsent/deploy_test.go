@@ -13,13 +13,13 @@ import (
 )
 
 // deployed are what operators copy commands from.
-var deployed = []string{"docs/operations.md", "deploy/testnet.sh", "deploy/compose.yaml", "deploy/Dockerfile", "deploy/zkconsent-node.service"}
+var deployed = []string{"docs/operations.md", "deploy/testnet.sh", "deploy/compose.yaml", "deploy/Dockerfile", "deploy/zkconsent-node.service", "deploy/zkconsent-serve.service", "deploy/compose.services.yaml", "docs/configuration.md"}
 
 var (
 	// written is a command line in a text or a script.
 	written = regexp.MustCompile("(?:zkconsent|… [a-z]+-[a-d]|\"\\$program\"|\\bas \"?\\$?[a-z-]+\"?)((?: --(?:home|node|keys) (?:\"\\$\\([^)]*\\)\"|\"?[^ ]+))*) ([a-z][a-z-]*(?: [^`\\n#]*)?)")
 	// listed is one as a list of JSON.
-	listed = regexp.MustCompile(`\["(?:CMD", "/zkconsent", ")?(node", [^\]]*)\]`)
+	listed = regexp.MustCompile(`\["(?:CMD", "/zkconsent", ")?((?:node|serve|doctor)", [^\]]*)\]`)
 	flag   = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
 )
 

@@ -6,11 +6,30 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/zkconsent/zkconsent/internal/armor"
 )
+
+func FuzzParseRequestID(f *testing.F) {
+	f.Add("00112233445566778899aabbccddeeff")
+	f.Add("00112233445566778899AABBCCDDEEFF")
+	f.Fuzz(func(t *testing.T, text string) {
+		id, err := parseRequestID(text)
+		var e *exit
+		if err != nil {
+			if !errors.As(err, &e) || e.status != exitUsage {
+				t.Error(err)
+			}
+			return
+		}
+		if hex.EncodeToString(id[:]) != text {
+			t.Errorf("%q is read as %x", text, id)
+		}
+	})
+}
 
 func FuzzParseRoles(f *testing.F) {
 	f.Add("issuer,registrar")

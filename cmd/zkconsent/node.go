@@ -39,6 +39,7 @@ type service struct {
 	home         ledger.Home
 	listen, rest string
 	options      ledger.Options
+	ca           string                                // who vouches for the members in joinFrom
 	ready        func(grpcAddr, restAddr string) error // called when it serves
 }
 
@@ -67,6 +68,7 @@ against each other, which everybody sees and which costs the validator its power
 			if err := x.network(p2p, peers); err != nil {
 				return err
 			}
+			x.ca = a.remote.ca
 			done, err := x.joinFrom(join)
 			if err != nil {
 				return err
@@ -138,29 +140,13 @@ func (x *service) network(p2p string, more []string) error {
 
 // serveNode runs a node until ctx ends.
 func (a *app) serveNode(ctx context.Context, x service) (err error) {
-	if _, err := os.Stat(x.home.GenesisFile()); err != nil {
-		return fmt.Errorf("%w; no ledger was made here: zkconsent node init makes one, zkconsent node join takes another's", err)
-	}
-	// What an earlier process said about itself does not hold for this one.
-	if err := os.Remove(filepath.Join(string(x.home), statusFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	n, err := ledger.Start(ctx, x.home, &x.options)
-	if errors.Is(err, syscall.EAGAIN) {
-		return fmt.Errorf("%s: a node runs on this folder already; two would both sign for one validator", x.home)
-	}
+	outliveCallers()
+	n, err := runNode(ctx, x.home, &x.options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Stop()) }()
-	registry := wire.NewService(n, n.Genesis().Encode())
-	s, err := server.New(ctx, server.Config{
-		GRPC: x.listen, REST: x.rest,
-		Services: []server.Service{{
-			Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, registry) },
-			Gateway:  zkconsentv1.RegisterRegistryServiceHandler,
-		}},
-	})
+	s, err := server.New(ctx, server.Config{GRPC: x.listen, REST: x.rest, Services: []server.Service{registryService(n)}})
 	if err != nil {
 		return err
 	}
@@ -168,9 +154,7 @@ func (a *app) serveNode(ctx context.Context, x service) (err error) {
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(serving) }()
-	forget := reportStatus(serving, x.home, n, face{s.GRPCAddr(), s.RESTAddr()})
-	defer forget()
-	defer makeBackups(serving, x.home, n)()
+	defer attend(serving, x.home, n, face{s.GRPCAddr(), s.RESTAddr()})()
 	if err := x.ready(s.GRPCAddr(), s.RESTAddr()); err != nil {
 		stop()
 		return errors.Join(err, <-done)
@@ -182,6 +166,41 @@ func (a *app) serveNode(ctx context.Context, x service) (err error) {
 	case <-n.Failed():
 		stop()
 		return errors.Join(n.Err(), <-done)
+	}
+}
+
+// runNode starts the node of a home that no other process runs.
+func runNode(ctx context.Context, home ledger.Home, o *ledger.Options) (*ledger.Node, error) {
+	if _, err := os.Stat(home.GenesisFile()); err != nil {
+		return nil, fmt.Errorf("%w; no ledger was made here: zkconsent node init makes one, zkconsent node join takes another's", err)
+	}
+	// What an earlier process said about itself does not hold for this one.
+	if err := os.Remove(filepath.Join(string(home), statusFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	n, err := ledger.Start(ctx, home, o)
+	if errors.Is(err, syscall.EAGAIN) {
+		return nil, fmt.Errorf("%s: a node runs on this folder already; two would both sign for one validator", home)
+	}
+	return n, err
+}
+
+// attend does for a running node what its operator's other verbs ask of it by
+// files in its folder, until ctx ends; forget waits for that.
+func attend(ctx context.Context, home ledger.Home, n *ledger.Node, f face) (forget func()) {
+	unreport, unbackup := reportStatus(ctx, home, n, f), makeBackups(ctx, home, n)
+	return func() {
+		unbackup()
+		unreport()
+	}
+}
+
+// registryService is a node's face to clients.
+func registryService(n *ledger.Node) server.Service {
+	registry := wire.NewService(n, n.Genesis().Encode())
+	return server.Service{
+		Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, registry) },
+		Gateway:  zkconsentv1.RegisterRegistryServiceHandler,
 	}
 }
 

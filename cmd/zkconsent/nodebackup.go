@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry/ledger"
-	"github.com/zkconsent/zkconsent/registry/ledger/wire"
 )
 
 // A backup is made by the process that runs the node, which others ask by files
@@ -279,7 +278,7 @@ func (x *service) joinFrom(addresses []string) (done func(), err error) {
 		}
 	}
 	for _, address := range addresses {
-		r, err := wire.Dial(address)
+		r, err := reach(address, x.ca, 1)
 		if err != nil {
 			done()
 			return nil, misuse("--join %s: %w", address, err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zkconsent/zkconsent/client"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/ledger/wire"
@@ -23,14 +24,30 @@ type nodes struct {
 	remotes []*wire.Remote
 }
 
-// dial prepares the nodes of --node, without asking them anything yet.
-func dial(addresses string) (*nodes, error) {
+// reach prepares one node, without asking it anything yet; ca, if not empty, is
+// a file with who may vouch for it. It is not told who reads: neither a
+// certificate nor a token goes to it.
+func reach(address, ca string, attempts int) (*wire.Remote, error) {
+	conn, err := client.Dial(client.Config{Addresses: []string{address}, CAFile: ca, Attempts: attempts})
+	if err != nil {
+		return nil, err
+	}
+	return wire.NewRemote(conn), nil
+}
+
+// dial prepares the nodes of --node, without asking them anything yet. ca is as
+// in reach.
+func dial(addresses, ca string) (*nodes, error) {
 	if addresses == "" {
 		return nil, errors.New("which node? name its address with --node HOST:PORT or $ZKCONSENT_NODE")
 	}
 	list := strings.Split(addresses, ",")
 	if len(list) > maxNodes {
 		return nil, misuse("--node: %d nodes, at most %d are read", len(list), maxNodes)
+	}
+	attempts := 3
+	if len(list) > 1 {
+		attempts = 1 // the next one is asked instead
 	}
 	n := &nodes{}
 	var sources []light.Source
@@ -40,7 +57,7 @@ func dial(addresses string) (*nodes, error) {
 		if list[i] = address; address == "" || slices.Contains(list[:i], address) {
 			return nil, errors.Join(misuse("--node %q: the addresses of different nodes, with commas between", addresses), n.Close())
 		}
-		r, err := wire.Dial(address)
+		r, err := reach(address, ca, attempts)
 		if err != nil {
 			return nil, errors.Join(err, n.Close())
 		}

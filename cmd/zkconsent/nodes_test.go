@@ -23,7 +23,7 @@ func (f *frozen) Checkpoint(context.Context) ([]byte, error) { return f.checkpoi
 // freeze serves what the town's node shows now, for ever.
 func (w *town) freeze() (address string) {
 	w.t.Helper()
-	r, err := wire.Dial(w.node)
+	r, err := reach(w.node, "", 1)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -13,39 +13,47 @@ import (
 )
 
 func (a *app) proveVerb() *cobra.Command {
-	var in, out string
-	var yes, explain bool
+	var in, out, service string
+	var yes, explain, send bool
 	c := &cobra.Command{
-		Use:   "prove --request FILE --out FILE",
+		Use:   "prove --request FILE|URL --out FILE",
 		Short: "Look at a request, decide, and answer it with a proof",
 		Long: `Show in plain words who asks for what, why and for how long, and answer with a proof
 if you agree. Whoever asks learns that the answer to its questions is yes and
 nothing else; whether you declined, lack a record or the answer is no looks the
-same from outside.`,
+same from outside.
+
+A request can be fetched from its address, https://host/v1/requests/ID, and with
+--present the answer is sent to the return address that the request names. Neither
+call says who you are. With --prover a service makes the proof; what it sees is
+shown before you decide.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := a.readMessage("signed-request", in, consent.MaxRequest+1024)
+			r, err := a.readRequest(c.Context(), in)
 			if err != nil {
 				return err
 			}
-			r, err := consent.DecodeSignedRequest(b)
+			if send {
+				if err := presentable(r); err != nil {
+					return err
+				}
+			}
+			p, done, err := a.proverFor(service)
 			if err != nil {
 				return err
 			}
-			p, err := a.prover()
-			if err != nil {
-				return err
-			}
+			defer done()
 			return a.withWallet(c.Context(), func(w *wallet.Wallet, s *session) error {
 				review, err := w.Review(c.Context(), s.walletLedger(), r)
 				if err != nil {
 					return ledgerError(err)
 				}
+				seen := sees(service, review) + sends(send, review)
 				switch {
 				case !a.json:
-					fmt.Fprint(a.results, review.Text())
+					fmt.Fprint(a.results, review.Text(), seen)
 				case !yes:
 					// Nobody is asked to agree to what they do not see.
-					fmt.Fprint(a.stderr, review.Text())
+					fmt.Fprint(a.stderr, review.Text(), seen)
 				}
 				if !yes {
 					yes = a.confirm("answer this request?")
@@ -54,6 +62,9 @@ same from outside.`,
 				shown, err := w.Prove(c.Context(), s.walletLedger(), p, review, yes)
 				if errors.Is(err, wallet.ErrNoPresentation) {
 					return a.explain(w, review, yes, explain)
+				}
+				if errors.Is(err, wallet.ErrProver) {
+					return p.failure(err)
 				}
 				if err != nil {
 					return ledgerError(err)
@@ -73,17 +84,30 @@ same from outside.`,
 					Bytes     int            `json:"bytes"`
 					Seconds   float64        `json:"seconds"`
 					File      string         `json:"file"`
-				}{review, field.Hex(shown.Nullifier), shown.Epoch, code, len(shown.Proof), len(message), took.Seconds(), out}
-				return a.emit(v, func(w io.Writer) {
+					Prover    string         `json:"prover,omitempty"` // the service that saw the records
+					Verdict   *decided       `json:"verdict,omitempty"`
+				}{review, field.Hex(shown.Nullifier), shown.Epoch, code, len(shown.Proof), len(message), took.Seconds(), out, service, nil}
+				var undecided error
+				if send {
+					v.Verdict, undecided = a.present(c.Context(), review.ReturnTo, shown)
+				}
+				err = a.emit(v, func(w io.Writer) {
 					fmt.Fprintf(w, "presentation of %d bytes (proof %d) written to %s in %s\n", v.Bytes, v.Proof, out, took.Round(time.Millisecond))
 					fmt.Fprintf(w, "if it is scanned from another screen, both must show the code %s\n", code)
+					v.Verdict.print(w, code)
 				})
+				if undecided != nil {
+					return errors.Join(err, notSent(undecided, out, review.ReturnTo))
+				}
+				return errors.Join(err, v.Verdict.exit())
 			})
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&in, "request", "", "`file` with the verifier's request")
+	f.StringVar(&in, "request", "", "`file` with the verifier's request, or its address, https://host/v1/requests/ID")
 	f.StringVar(&out, "out", "", "`file` to write the presentation to; - for standard output")
+	f.StringVar(&service, "prover", "", "`address` https://HOST:PORT of a service that makes the proof, in place of this machine; it sees your records")
+	f.BoolVar(&send, "present", false, "send the answer to the return address that the request names")
 	f.BoolVar(&yes, "yes", false, "answer without asking")
 	f.BoolVar(&explain, "explain", false, "if there is nothing to present, say why, on this screen only")
 	required(c, "request", "out")

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/zkconsent/zkconsent/client"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/internal/field"
 	"github.com/zkconsent/zkconsent/verifier"
@@ -58,13 +59,27 @@ func (a *app) requestVerb() *cobra.Command {
 
 func (a *app) requestCreateVerb() *cobra.Command {
 	var out, scheme string
+	var asked client.Asking
 	c := &cobra.Command{
 		Use:   "create POLICY --out FILE",
 		Short: "Make a signed request from a policy",
 		Long: `Make a signed request from a policy, a JSON file that says what is asked and why.
-The lists that it names lie beside it. "go doc ./verifier/policy" describes the file.`,
+The lists that it names lie beside it. "go doc ./verifier/policy" describes the file.
+
+With --server a verifier's service makes the request, from one of the policies that it
+was started with: POLICY is the policy's name then.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if a.remote.server != "" {
+				if scheme != "" {
+					return misuse("--scheme: the service's policy says how its request is answered")
+				}
+				asked.Policy = args[0]
+				return a.createAt(c.Context(), asked, out)
+			}
+			if asked != (client.Asking{}) {
+				return misuse("--context, --return and --idempotency-key are for a service; name it with --server")
+			}
 			text, err := a.readFile(args[0], maxPolicy)
 			if err != nil {
 				return err
@@ -93,18 +108,15 @@ The lists that it names lie beside it. "go doc ./verifier/policy" describes the 
 				if err != nil {
 					return err
 				}
-				message := r.Encode()
-				if err := a.writeMessage("signed-request", out, message); err != nil {
-					return err
-				}
-				view := map[string]any{"id": hex.EncodeToString(r.Request.ID[:]), "circuit": r.Request.Circuit, "expires": instant(r.Request.Expires), "bytes": len(message), "file": out}
-				return a.emit(view, func(w io.Writer) {
-					fmt.Fprintf(w, "request %s written to %s; it can be answered until %s\n", view["id"], out, view["expires"])
-				})
+				return a.emitRequest(r, out)
 			})
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "`file` to write; - for standard output")
+	f := c.Flags()
+	f.StringVar(&asked.Context, "context", "", "with --server: the `context` that makes the scope, in place of the policy's")
+	f.StringVar(&asked.Return, "return", "", "with --server: the `address` where the answer is sent, in place of the policy's")
+	f.StringVar(&asked.Key, "idempotency-key", "", "with --server: `text` that names this request, so that asking again makes no second one; drawn when absent")
 	schemeFlag(c, &scheme, "", "the answer, in place of the policy's")
 	required(c, "out")
 	return c
@@ -112,15 +124,11 @@ The lists that it names lie beside it. "go doc ./verifier/policy" describes the 
 
 func (a *app) requestShowVerb() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show FILE",
+		Use:   "show FILE|URL",
 		Short: "Read a request as it is, without checking who signed it",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := a.readMessage("signed-request", args[0], consent.MaxRequest+1024)
-			if err != nil {
-				return err
-			}
-			s, err := consent.DecodeSignedRequest(b)
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := a.readRequest(c.Context(), args[0])
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"zkconsent": main})
+	testscript.Main(m, map[string]func(){"zkconsent": main, "plain-curl": plainCurl, "plain-openssl": plainOpenssl})
 }
 
 // TestScripts runs the files in testdata/script: shell sessions of separate
@@ -48,10 +48,11 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("ZKCONSENT", "zkconsent")
-			return readmeWalk(e.WorkDir)
+			return errors.Join(readmeWalk(e.WorkDir), apiWalk(e.WorkDir))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"startnode": startNode, "killnode": killNode, "startmember": startMember, "killmember": killMember, "freeport": freePort, "setid": setID, "edit": edit, "today": today,
+			"makecerts": makeCerts, "startserve": startServe, "signalserve": signalServe, "awaitlog": awaitLog, "awaitcert": awaitCert, "hangup": hangUp, "rest": rest,
 		},
 	})
 }

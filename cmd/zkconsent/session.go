@@ -37,17 +37,22 @@ type genesis struct {
 
 // genesis reads the ledger's genesis from the party's folder. It is the one
 // thing that a party must have from somebody it trusts.
-func (a *app) genesis() (*genesis, error) {
-	b, err := a.readMessage("genesis", a.path(genesisFile), maxGenesis)
+func (a *app) genesis() (*genesis, error) { return a.genesisIn(a.path(genesisFile)) }
+
+// genesisIn reads a genesis from a file.
+func (a *app) genesisIn(path string) (*genesis, error) {
+	b, err := a.readMessage("genesis", path, maxGenesis)
 	if err != nil {
 		return nil, fmt.Errorf("%w; copy the ledger's %s into this folder", err, genesisFile)
 	}
 	g, err := directory.DecodeGenesis(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.path(genesisFile), err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &genesis{g, directory.GenesisHash(g)}, nil
+	return genesisOf(g), nil
 }
+
+func genesisOf(g *directory.Genesis) *genesis { return &genesis{g, directory.GenesisHash(g)} }
 
 // A session is a party's view of the ledger: a light client over a node that
 // it does not trust.
@@ -91,7 +96,7 @@ func (a *app) follow(ctx context.Context, follow light.Follow, start uint64) (*s
 	if err != nil {
 		return nil, err
 	}
-	remote, err := dial(a.node)
+	remote, err := dial(a.node, a.remote.ca)
 	if err != nil {
 		return nil, err
 	}

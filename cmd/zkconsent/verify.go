@@ -18,13 +18,21 @@ import (
 func (a *app) verifyVerb() *cobra.Command {
 	var record string
 	c := &cobra.Command{
-		Use:   "verify PRESENTATION",
+		Use:   "verify PRESENTATION…",
 		Short: "Decide a presentation that answers this verifier's request",
 		Long: `Decide a presentation. Exit status 0 means accepted, 3 denied, 4 no decision: treat
 it as denied and try again when the ledger can be reached. The same bytes again get
-the stored verdict.`,
-		Args: cobra.ExactArgs(1),
+the stored verdict.
+
+With --server a verifier's service decides, and several presentations in one call.`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if a.remote.server != "" {
+				return a.verifyAt(c.Context(), args, record)
+			}
+			if len(args) > 1 {
+				return misuse("several presentations are for a service; name it with --server")
+			}
 			message, err := a.readMessage("presentation", args[0], consent.MaxPresentation)
 			var unread *fs.PathError
 			if errors.As(err, &unread) {
@@ -119,8 +127,16 @@ the whole withdrawal log. Nobody needs to be asked for that, the patient least o
 all. Data behind a withdrawn answer must not be used any more.
 
 With --purge, answers and requests past their end are deleted first: they must not be
-kept. Nullifiers that were spent once stay, or the same claim could be answered again.`,
+kept. Nullifiers that were spent once stay, or the same claim could be answered again.
+
+With --server a verifier's service is asked, which names the withdrawn ones alone.`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if a.remote.server != "" {
+				if purge {
+					return misuse("--purge: a service deletes what is past its end by itself")
+				}
+				return a.standingAt(c.Context())
+			}
 			return a.withVerifier(c.Context(), func(v *verifier.Verifier, _ *session) error {
 				if purge {
 					if _, err := v.Purge(c.Context()); err != nil {

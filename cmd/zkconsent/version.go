@@ -29,3 +29,11 @@ func (a *app) versionVerb() *cobra.Command {
 		},
 	}
 }
+
+// version is this program's version.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

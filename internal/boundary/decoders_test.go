@@ -9,12 +9,19 @@ var decoders = map[string]map[string]string{
 	"circuits/reference": {
 		"ParseID": "- the evaluator is a test's, and so are the ids that it reads",
 	},
+	"client": {
+		"parseAddress": "FuzzParseAddress",
+		"parseToken":   "FuzzParseToken",
+		"readToken":    "- reads a file of at most so many bytes for parseToken",
+	},
 	"circuits/manifest": {
 		"Decode":     "FuzzDecode",
 		"DecodeJSON": "FuzzDecodeJSON",
 		"Load":       "- finds the file for DecodeJSON, and bounds its size",
 	},
 	"cmd/zkconsent": {
+		"parseRequestID":    "FuzzParseRequestID",
+		"app.readRequest":   "consent FuzzMessages, FuzzReadMessage",
 		"parseRoles":        "FuzzParseRoles",
 		"parseKey":          "FuzzParseKey",
 		"parseAuthorityKey": "FuzzParseAuthorityKey",
@@ -26,6 +33,7 @@ var decoders = map[string]map[string]string{
 		"app.readCard":      "registry/ledger/member FuzzDecode, FuzzReadMessage",
 		"app.readProposal":  "registry/transaction FuzzDecode, FuzzReadMessage",
 		"readReport":        "- reads a report that the operator's own node wrote into its own folder, with the standard decoder",
+		"readDSN":           "- reads a connection string of bounded size out of the operator's own secret file; PostgreSQL's client takes it apart",
 		"readMail":          "- reads what the operator's own processes wrote into the node's folder",
 	},
 	"consent": {
@@ -93,7 +101,13 @@ var decoders = map[string]map[string]string{
 		"decodeContents":  "FuzzDecodeContents",
 		"readFile":        "- finds the file for decodeContainer, and bounds its size",
 	},
-	"internal/armor":    {"Decode": "FuzzDecode"},
+	"internal/armor": {"Decode": "FuzzDecode"},
+	"internal/config": {
+		"Decode":        "FuzzDecode",
+		"Config.decode": "FuzzDecode",
+		"decoder.parse": "FuzzDecode",
+		"readFile":      "- reads a file of bounded size, which the operator names, for Decode",
+	},
 	"internal/field":    {"Parse": "FuzzParse", "ParseHex": "FuzzParseHex"},
 	"internal/identity": {"decodeKeys": "FuzzDecodeKeys"},
 	"internal/proof": {

@@ -30,11 +30,16 @@ type rule struct {
 var rules = []rule{
 	{
 		of: []string{"consent"}, except: []string{"consent/wallet", "consent/issuer"},
-		never: []string{"circuits", "registry", "prover", "verifier", "api", grpc, gnark, cometbft},
+		never: []string{"client", "circuits", "registry", "prover", "verifier", "api", grpc, gnark, cometbft},
 	},
 	{
 		of:    []string{"consent/wallet", "consent/issuer"},
-		never: []string{"verifier", "registry/ledger", frontend, cometbft},
+		never: []string{"client", "verifier", "registry/ledger", frontend, cometbft},
+	},
+	{
+		// Who calls services needs neither a ledger nor a prover of its own.
+		of:    []string{"client"},
+		never: []string{"prover", "registry", "circuits", "consent/wallet", "consent/issuer", frontend, cometbft}, but: []string{"circuits/manifest"},
 	},
 	{
 		of:    []string{"circuits"},
@@ -51,13 +56,13 @@ var rules = []rule{
 	},
 	{
 		// Its values redact nothing.
-		of:     []string{"api", "circuits", "cmd", "consent", "internal", "prover", "registry", "verifier"},
+		of:     []string{"api", "circuits", "client", "cmd", "consent", "internal", "prover", "registry", "verifier"},
 		except: []string{"circuits/reference"},
 		never:  []string{"circuits/reference"},
 	},
 	{
 		of:    []string{"registry"},
-		never: []string{"circuits", "prover", "verifier", "consent/wallet", "consent/fhir", gnark},
+		never: []string{"client", "circuits", "prover", "verifier", "consent/wallet", "consent/fhir", gnark},
 	},
 	{
 		of: []string{"registry"}, except: []string{"registry/ledger"},
@@ -65,7 +70,7 @@ var rules = []rule{
 	},
 	{
 		of:    []string{"prover"},
-		never: []string{"verifier", "registry", "consent/wallet", grpc, cometbft},
+		never: []string{"client", "verifier", "registry", "consent/wallet", grpc, cometbft},
 	},
 	{
 		// It sees a patient's records: it knows no verifier and no ledger to tell.
@@ -74,7 +79,7 @@ var rules = []rule{
 	},
 	{
 		of:    []string{"verifier"},
-		never: []string{"prover", "registry", "circuits", "consent/wallet", frontend, cometbft}, but: []string{"circuits/manifest"},
+		never: []string{"client", "prover", "registry", "circuits", "consent/wallet", frontend, cometbft}, but: []string{"circuits/manifest"},
 	},
 	{
 		// It decides by what a verifier verified, and proves or orders nothing.
@@ -86,13 +91,18 @@ var rules = []rule{
 		never: []string{"api", "circuits", "consent", "prover", "registry", "verifier", gnark, grpc, cometbft},
 	},
 	{
+		// What a process is told, and what it tells, stand below what it does.
+		of:    []string{"internal/config", "internal/telemetry"},
+		never: []string{"circuits", "prover", "registry", "verifier", "consent/wallet", frontend, cometbft}, but: []string{"registry/ledger/member"},
+	},
+	{
 		// They serve whatever they are given, and know nothing of it.
 		of:    []string{"internal/identity", "internal/refusal", "internal/server"},
 		never: []string{"api", "circuits", "consent", "prover", "registry", "verifier", gnark, cometbft},
 	},
 	{
 		// Whoever runs a verifier chooses where it keeps what it kept.
-		of:     []string{"circuits", "consent", "internal", "prover", "registry", "verifier"},
+		of:     []string{"circuits", "client", "consent", "internal", "prover", "registry", "verifier"},
 		except: []string{"verifier/store"},
 		never:  []string{"verifier/store", "github.com/jackc", "github.com/pressly"},
 	},
@@ -101,7 +111,7 @@ var rules = []rule{
 		never: []string{"github.com/jackc"},
 	},
 	{
-		of:    []string{"api", "circuits", "consent", "internal", "prover", "registry", "verifier"},
+		of:    []string{"api", "circuits", "client", "consent", "internal", "prover", "registry", "verifier"},
 		never: []string{"cmd", "benchmarks"},
 	},
 }
@@ -213,6 +223,8 @@ func TestBoundariesAreSeen(t *testing.T) {
 		"verifier on a circuit":         {[]file{imports("verifier/audit/a.go", module+"/circuits/gadget/rekey")}, 1},
 		"state on cometbft":             {[]file{imports("registry/a.go", cometbft+"/cometbft/types")}, 1},
 		"ledger on cometbft":            {[]file{imports("registry/ledger/a.go", cometbft+"/cometbft/types")}, 0},
+		"wallet on the client":          {[]file{imports("consent/wallet/a.go", module+"/client")}, 1},
+		"client on the ledger":          {[]file{imports("client/a.go", module+"/registry/ledger/wire")}, 1},
 		"wallet on verifier":            {[]file{imports("consent/wallet/a.go", module+"/verifier")}, 1},
 		"verifier on a database":        {[]file{imports("verifier/a.go", module+"/verifier/store")}, 1},
 		"a file on another database":    {[]file{imports("verifier/store/a.go", "github.com/jackc/pgx/v5")}, 1},

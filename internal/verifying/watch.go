@@ -35,7 +35,8 @@ type feed struct {
 
 // WatchWithdrawals sends the standing answers that withdrawals from a position
 // on meet, each soon after a verified head shows its withdrawal, and a message
-// without any at least once in a heartbeat. Its position stays behind for as
+// without any at least once in a heartbeat: the first of them when it has sent
+// all that are known, by which a caller knows that it has them. Its position stays behind for as
 // long as an answer may be accepted under an older head (docs/spec.md §12). It
 // ends with a refusal when the ledger or the store cannot be asked: a silent
 // stream would read as good news.
@@ -75,7 +76,7 @@ func (f *feed) run() error {
 				return err
 			}
 			walked = time.Now()
-			if sent {
+			if sent && !told.IsZero() {
 				told = walked
 			}
 		}

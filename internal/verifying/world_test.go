@@ -37,6 +37,7 @@ import (
 	"github.com/zkconsent/zkconsent/verifier"
 	"github.com/zkconsent/zkconsent/verifier/store"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 )
@@ -164,11 +165,19 @@ func (w *world) halt() {
 
 func (w *world) dial() *wire.Remote {
 	w.t.Helper()
-	r, err := wire.Dial("unix:" + w.socket)
+	conn, err := grpc.NewClient("unix:"+w.socket, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, MaxDelay: 2 * time.Second}}))
 	w.must(err)
+	r := wire.NewRemote(socket{conn})
 	w.t.Cleanup(func() { r.Close() })
 	return r
 }
+
+// A socket is a connection to a node that can be taken away and come back where
+// it was.
+type socket struct{ *grpc.ClientConn }
+
+func (s socket) Name() string { return s.Target() }
 
 // eventually waits for what must come.
 func (w *world) eventually(what string, done func() bool) {

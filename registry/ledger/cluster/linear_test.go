@@ -10,7 +10,6 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/zkconsent/zkconsent/internal/faulttest"
 	"github.com/zkconsent/zkconsent/registry/ledger"
-	"github.com/zkconsent/zkconsent/registry/ledger/wire"
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
@@ -68,7 +67,7 @@ func TestFault_ClientsOfOneNodeSeeOneOrder(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	r, err := wire.Dial(<-address)
+	r, err := reach(<-address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
+	"github.com/zkconsent/zkconsent/client"
 	"github.com/zkconsent/zkconsent/internal/server"
 	"github.com/zkconsent/zkconsent/registry/ledger"
 	"github.com/zkconsent/zkconsent/registry/ledger/wire"
@@ -64,11 +65,21 @@ func options() (*ledger.Options, error) {
 		o.SnapshotInterval, err = strconv.ParseUint(n, 10, 64)
 	}
 	for _, address := range strings.Fields(os.Getenv(memberJoin)) {
-		r, dialled := wire.Dial(address)
+		r, dialled := reach(address)
 		err = errors.Join(err, dialled)
 		o.Join = append(o.Join, r)
 	}
 	return o, err
+}
+
+// reach is a client of a node that asks once: what a test wants to see is the
+// node's answer.
+func reach(address string) (*wire.Remote, error) {
+	conn, err := client.Dial(client.Config{Addresses: []string{address}, Attempts: 1})
+	if err != nil {
+		return nil, err
+	}
+	return wire.NewRemote(conn), nil
 }
 
 // serve runs a node and its wire until the context ends or the node fails, and

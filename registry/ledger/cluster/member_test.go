@@ -121,7 +121,7 @@ func (m *member) launch() bool {
 		<-exited
 		return false
 	}
-	remote, err := wire.Dial(address)
+	remote, err := reach(address)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -27,8 +27,9 @@ func (c *Client) Watch(ctx context.Context, feed Feed, from uint64, deliver func
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	bell, ended := make(chan struct{}, 1), make(chan error, 1)
+	start := from
 	go func() {
-		ended <- feed.WatchWithdrawals(ctx, from, func() {
+		ended <- feed.WatchWithdrawals(ctx, start, func() {
 			select {
 			case bell <- struct{}{}:
 			default: // it rings already

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
+	"github.com/zkconsent/zkconsent/client"
 	"github.com/zkconsent/zkconsent/consent"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/field"
@@ -77,12 +78,20 @@ func serve(t testing.TB, source light.Source, genesis []byte) (*wire.Remote, str
 			t.Error(err)
 		}
 	})
-	r, err := wire.Dial(s.GRPCAddr())
+	return reach(t, s.GRPCAddr()), "http://" + s.RESTAddr()
+}
+
+// reach is a client of a node that asks once: what a test wants to see is the
+// node's answer.
+func reach(t testing.TB, address string) *wire.Remote {
+	t.Helper()
+	conn, err := client.Dial(client.Config{Addresses: []string{address}, Attempts: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := wire.NewRemote(conn)
 	t.Cleanup(func() { r.Close() })
-	return r, "http://" + s.RESTAddr()
+	return r
 }
 
 func short(t testing.TB) context.Context {

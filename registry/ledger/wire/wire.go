@@ -1,5 +1,5 @@
 // Package wire carries a node's answers between processes: [Service] serves
-// them as gRPC, with a REST face made from the same definition, and [Dial]
+// them as gRPC, with a REST face made from the same definition, and [NewRemote]
 // gives a client the same light.Source that a node in its own process is
 // (docs/spec.md §8).
 //
@@ -21,10 +21,7 @@ import (
 	"github.com/zkconsent/zkconsent/registry/journal"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
 
@@ -147,35 +144,8 @@ var kinds = map[zkconsentv1.GetLogRequest_Kind]journal.Kind{
 	zkconsentv1.GetLogRequest_AUDITS:      journal.Audits,
 }
 
-// A Remote is a node in another process.
-type Remote struct {
-	address string
-	conn    *grpc.ClientConn
-	api     zkconsentv1.RegistryServiceClient
-}
-
-var (
-	_ light.Source       = (*Remote)(nil)
-	_ light.HeaderSource = (*Remote)(nil)
-)
-
-// Dial prepares a client of the node at address, host:port, without asking it
-// anything yet.
-func Dial(address string) (*Remote, error) {
-	// A node that was away is found again within seconds: the library's own
-	// pauses grow to two minutes.
-	again := backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: again, MinConnectTimeout: 5 * time.Second}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
-	if err != nil {
-		return nil, fmt.Errorf("wire: address %q: %w", address, err)
-	}
-	return &Remote{address, conn, zkconsentv1.NewRegistryServiceClient(conn)}, nil
-}
-
 // Name is the node's address.
-func (r *Remote) Name() string { return r.address }
+func (r *Remote) Name() string { return r.conn.Name() }
 
 // Close ends the connection.
 func (r *Remote) Close() error { return r.conn.Close() }

@@ -162,11 +162,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	address := l.Addr().String()
 	l.Close()
-	r, err := wire.Dial(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := reach(t, address)
 	for call, err := range calls(short(t), r) {
 		if !errors.Is(err, wire.ErrUnreachable) {
 			t.Errorf("%s: %v, want ErrUnreachable", call, err)
@@ -237,11 +233,7 @@ func TestAttack_HostileNode(t *testing.T) {
 	zkconsentv1.RegisterRegistryServiceServer(s, &hostile{answer: make([]byte, 16<<20)})
 	go s.Serve(l)
 	defer s.Stop()
-	r, err := wire.Dial(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := reach(t, l.Addr().String())
 	// An answer beyond all bounds is refused, and its other answers do not
 	// write to the terminal.
 	for call, err := range calls(short(t), r) {
