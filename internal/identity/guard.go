@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -140,7 +141,7 @@ func (g *Guard) admit(ctx context.Context, method string) (Principal, time.Time,
 	}
 	limits, caller := g.named, p.Name
 	if caller == "" {
-		limits, caller = g.anonymous, neighbourhood(o.Address)
+		limits, caller = g.anonymous, shares.Neighbourhood(o.Address)
 	}
 	if wait := limits.take(caller, Weight(method), g.now()); wait > 0 {
 		return Principal{}, time.Time{}, tooMany(wait)
@@ -184,7 +185,7 @@ func (g *Guard) signIn(ctx context.Context, o Origin) (p Principal, until time.T
 	}
 	// Only what does not hold is bounded: whoever shares an address with somebody
 	// who guesses is let in all the same.
-	from := neighbourhood(o.Address)
+	from := shares.Neighbourhood(o.Address)
 	if wait := g.failed.empty(from, g.now()); wait > 0 {
 		return Principal{}, time.Time{}, tooMany(wait)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -64,22 +65,5 @@ func originOf(ctx context.Context) Origin {
 
 // AddressOf is the IP address in host:port, invalid where there is none.
 func AddressOf(hostPort string) netip.Addr {
-	if p, err := netip.ParseAddrPort(hostPort); err == nil {
-		return p.Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
-}
-
-// neighbourhood is the addresses that count as one caller: what a customer of a
-// provider can choose among at will.
-func neighbourhood(a netip.Addr) string {
-	bits := 32
-	if a.Is6() {
-		bits = 56
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return "nowhere"
-	}
-	return p.String()
+	return shares.Address(hostPort)
 }

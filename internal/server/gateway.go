@@ -15,6 +15,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -27,19 +28,21 @@ type face struct {
 	pages  map[string]http.Handler
 	mux    *runtime.ServeMux
 	log    *slog.Logger
-	bulky  chan struct{} // a place for each large body that is read
+	bulky  *shares.Places // one for each large body that is read
 }
 
 const (
-	// maxBulky bounds the large bodies that are read at once.
+	// maxBulky bounds the large bodies that are read at once, and bulkyEach those
+	// of one neighbourhood.
 	maxBulky   = 64
+	bulkyEach  = maxBulky / 4
 	bulkyBytes = 64 << 10
 )
 
 type callerContext struct{}
 
 func newFace(i *inside, pages map[string]http.Handler, log *slog.Logger) *face {
-	f := &face{inside: i, pages: pages, log: log, bulky: make(chan struct{}, maxBulky)}
+	f := &face{inside: i, pages: pages, log: log, bulky: shares.New(maxBulky, bulkyEach)}
 	f.mux = runtime.NewServeMux(
 		// The gateway's own default lets Grpc-Metadata-* through; see also bare.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
@@ -87,12 +90,12 @@ func (f *face) page(path string) (found http.Handler) {
 	return found
 }
 
-// bare hands on a request with the two headers that say how its body and its
-// answer are written, and with a number by which its call finds who makes it.
-// Past its header matcher the gateway still makes metadata of Authorization,
-// X-Forwarded-*, Host and the remote address, and obeys Grpc-Timeout: what an
-// unknown caller writes there would look to a service like something that the
-// gateway vouches for.
+// bare hands on a request without its headers, and with a number by which its
+// call finds who makes it. Past its header matcher the gateway still makes
+// metadata of Authorization, X-Forwarded-*, Host and the remote address, obeys
+// Grpc-Timeout, and logs a Content-Type that it cannot read: what an unknown
+// caller writes there would look to a service, or to an operator, like something
+// that the gateway vouches for.
 func (f *face) bare(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, end := f.inside.begin(origin(r))
@@ -103,11 +106,6 @@ func (f *face) bare(next http.Handler) http.Handler {
 		ctx = context.WithValue(context.WithValue(ctx, callerContext{}, caller), openingKey{}, o)
 		b := r.WithContext(ctx)
 		b.Header = http.Header{}
-		for _, name := range []string{"Accept", "Content-Type"} {
-			if v := r.Header.Get(name); v != "" {
-				b.Header.Set(name, v)
-			}
-		}
 		b.Host, b.RemoteAddr = "", ""
 		next.ServeHTTP(o, b)
 	})
@@ -156,13 +154,12 @@ func (f *face) bounded(next http.Handler) http.Handler {
 			return
 		}
 		if r.ContentLength < 0 || r.ContentLength > bulkyBytes {
-			select {
-			case f.bulky <- struct{}{}:
-				defer func() { <-f.bulky }()
-			default:
+			from := shares.Neighbourhood(shares.Address(r.RemoteAddr))
+			if !f.bulky.Take(from) {
 				writeFault(w, 0, refusal.Later(codes.ResourceExhausted, refusal.Busy, time.Second, "as many large bodies are on their way as can be; send again later"))
 				return
 			}
+			defer f.bulky.Give(from)
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
@@ -171,20 +168,6 @@ func (f *face) bounded(next http.Handler) http.Handler {
 
 func tooLarge() error {
 	return refusal.New(codes.InvalidArgument, refusal.Malformed, "the body is too large: a message may have %d bytes", MaxMessage)
-}
-
-// aged lets a connection that is old end with its answer, as those of gRPC do.
-func aged(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p, ok := r.Context().Value(placeKey{}).(*placed); ok {
-			p.enter()
-			defer p.leave()
-			if time.Since(p.since) > maxAge {
-				w.Header().Set("Connection", "close")
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // caught makes an answer of a panic in a page or in the gateway.

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"io"
+	"net/http"
 	"regexp"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -26,8 +27,12 @@ func newStrict() *strict {
 func (s *strict) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
 		b, err := io.ReadAll(r)
-		if err != nil {
+		var large *http.MaxBytesError
+		switch {
+		case errors.As(err, &large):
 			return err
+		case err != nil: // which names addresses of this machine
+			return errors.New("body: it did not arrive whole in its time")
 		}
 		if len(b) == 0 {
 			return io.EOF // which the gateway takes for a message without fields

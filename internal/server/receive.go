@@ -4,9 +4,11 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
@@ -20,6 +22,7 @@ const (
 	slowAfter   = 2 * time.Second  // a message that takes longer is slow
 	slowTimeout = 15 * time.Second // and is not waited for longer than this
 	maxSlow     = 128              // slow messages are waited for at once
+	slowEach    = maxSlow / 4      // of them from one neighbourhood
 	largeAnswer = 16 << 10         // bytes; smaller ones are not watched
 
 	slowestReader = 64 << 10 // bytes a second
@@ -38,15 +41,18 @@ const (
 // for outsiders.
 type receivers struct {
 	listener *limited
-	slow     chan struct{} // a place for each slow message
+	slow     *shares.Places // one for each slow message
 }
 
-func newReceivers(l *limited) *receivers { return &receivers{l, make(chan struct{}, maxSlow)} }
+func newReceivers(l *limited) *receivers { return &receivers{l, shares.New(maxSlow, slowEach)} }
 
 // A passage is the time that one message takes.
 type passage struct {
-	slow chan struct{}
+	slow *shares.Places
+	from string // whose it is
 	cut  func() // ends it
+
+	arrived atomic.Bool // the message is complete
 
 	mu    sync.Mutex
 	over  bool
@@ -55,8 +61,8 @@ type passage struct {
 }
 
 // begin starts a passage, which end ends.
-func (r *receivers) begin(cut func()) *passage {
-	x := &passage{slow: r.slow, cut: cut}
+func (r *receivers) begin(from string, cut func()) *passage {
+	x := &passage{slow: r.slow, from: from, cut: cut}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.timer = time.AfterFunc(slowAfter, x.late)
@@ -70,13 +76,12 @@ func (x *passage) late() {
 	if x.over {
 		return
 	}
-	select {
-	case x.slow <- struct{}{}:
+	if x.slow.Take(x.from) {
 		x.place = true
 		x.timer = time.AfterFunc(slowTimeout-slowAfter, func() { x.cut(); x.end() })
-	default:
-		go x.cut()
+		return
 	}
+	go x.cut()
 }
 
 // end may be called more than once, and of none.
@@ -92,7 +97,7 @@ func (x *passage) end() {
 	x.over = true
 	x.timer.Stop()
 	if x.place {
-		<-x.slow
+		x.slow.Give(x.from)
 	}
 }
 
@@ -113,7 +118,11 @@ func (r *receivers) tap(ctx context.Context, info *tap.Info) (context.Context, e
 		return ctx, nil
 	}
 	ctx, cut := context.WithCancel(ctx)
-	return context.WithValue(ctx, passageKey{}, r.begin(cut)), nil
+	from := ""
+	if p, ok := ctx.Value(placeKey{}).(*placed); ok && p != nil {
+		from = p.from
+	}
+	return context.WithValue(ctx, passageKey{}, r.begin(from, cut)), nil
 }
 
 // TagConn finds the place of a connection.
@@ -134,10 +143,13 @@ func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	switch s := s.(type) {
 	case *stats.Begin:
 		if p != nil {
-			p.enter()
+			p.touch()
 		}
 	case *stats.InPayload:
 		x.end()
+		if p != nil && x != nil && !x.arrived.Swap(true) {
+			p.enter()
+		}
 	case *stats.OutPayload:
 		if p != nil {
 			p.queue(s.WireLength)
@@ -145,7 +157,9 @@ func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	case *stats.End:
 		x.end()
 		if p != nil {
-			p.leave()
+			if x != nil && x.arrived.Load() {
+				p.leave()
+			}
 			if status.Code(s.Error) == codes.Canceled && !p.resets.Allow() {
 				_ = p.Close()
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -223,5 +225,61 @@ func TestLogOfCalls(t *testing.T) {
 	if s := log.String(); !strings.Contains(s, "method=/zkconsent.v1.RegistryService/GetGenesis code=InvalidArgument took=") || !strings.Contains(s, "method=unknown code=Unimplemented") ||
 		strings.Contains(s, secretText) || strings.Contains(s, "127.0.0.1") {
 		t.Errorf("%s", s)
+	}
+}
+
+// huge answers with more than a connection holds.
+type huge struct{ failing }
+
+func (h *huge) GetDirectory(context.Context, *zkconsentv1.GetDirectoryRequest) (*zkconsentv1.GetDirectoryResponse, error) {
+	return &zkconsentv1.GetDirectoryResponse{Directory: make([]byte, 6<<20)}, nil
+}
+
+func (h *huge) WatchWithdrawals(_ *zkconsentv1.WatchWithdrawalsRequest, s grpc.ServerStreamingServer[zkconsentv1.WatchWithdrawalsResponse]) error {
+	for {
+		if err := s.Send(&zkconsentv1.WatchWithdrawalsResponse{Checkpoint: make([]byte, 1<<20)}); err != nil {
+			return err
+		}
+	}
+}
+
+// TestAttack_CallersInTheLogOfALibrary: the gateway logs what it cannot write
+// and what it cannot read past the log of the process, with the caller's address
+// and the caller's words. It is handed neither.
+func TestAttack_CallersInTheLogOfALibrary(t *testing.T) {
+	h := &huge{}
+	x := serveConfig(t, server.Config{Services: []server.Service{{
+		Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, h) },
+		Gateway:  zkconsentv1.RegisterRegistryServiceHandler,
+	}}})
+	for range 3 {
+		for _, path := range []string{"/v1/directory", "/v1/withdrawals"} {
+			c, err := net.Dial("tcp", x.RESTAddr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+			head := make([]byte, 12)
+			if _, err := io.ReadFull(c, head); err != nil || string(head) != "HTTP/1.1 200" {
+				t.Fatalf("%s: %q, %v", path, head, err)
+			}
+			if err := c.(*net.TCPConn).SetLinger(0); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+		}
+	}
+	a := ask(t, http.DefaultClient, http.MethodPost, "http://"+x.RESTAddr()+"/v1/transactions", []byte("{}"), "Content-Type", "text/"+secretText+"; =")
+	if a.http != http.StatusOK {
+		t.Errorf("a Content-Type that is none: %d %s", a.http, a.body)
+	}
+	if err := x.stop(); err != nil { // whatever was to be logged has been
+		t.Error(err)
+	}
+	if said := aside.String(); strings.Contains(said, "127.0.0.1") || strings.Contains(said, secretText) {
+		t.Errorf("%s", said)
 	}
 }
