@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"net/netip"
+	"slices"
 
 	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/credentials"
@@ -57,10 +58,19 @@ func originOf(ctx context.Context) Origin {
 			o.Certificate = info.State.VerifiedChains[0][0]
 		}
 	default:
-		// A proxy of this machine hands on what others call.
-		o.Local = o.Address.IsLoopback() && len(m.Get("forwarded"))+len(m.Get("via"))+len(m.Get("x-forwarded-for")) == 0
+		has := func(name string) bool { return len(m.Get(name)) > 0 }
+		o.Local = o.Address.IsLoopback() && !HandedOn(has) && !has("origin") && !has("sec-fetch-site")
 	}
 	return o
+}
+
+// HandedOn tells whether a call's headers say that a proxy of this machine hands
+// on what somebody else calls.
+func HandedOn(has func(name string) bool) bool {
+	return slices.ContainsFunc([]string{
+		"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Client-Cert",
+		"X-Real-Ip", "X-Client-Ip", "X-Original-Forwarded-For", "True-Client-Ip", "Cf-Connecting-Ip", "X-Envoy-External-Address", "X-Envoy-Internal", "X-Grpc-Web",
+	}, has)
 }
 
 // AddressOf is the IP address in host:port, invalid where there is none.

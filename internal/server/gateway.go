@@ -117,7 +117,9 @@ func origin(r *http.Request) identity.Origin {
 	o := identity.Origin{Authorization: r.Header.Values("Authorization"), Address: identity.AddressOf(r.RemoteAddr)}
 	if r.TLS == nil {
 		o.Local = o.Address.IsLoopback() && ownAccount(r)
-	} else if len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 {
+	} else if len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 && !foreignPage(r) {
+		// A browser shows its certificate for whatever page asks; the page is not
+		// whom it names.
 		o.Certificate = r.TLS.VerifiedChains[0][0]
 	}
 	return o
@@ -127,15 +129,7 @@ func origin(r *http.Request) identity.Origin {
 // what somebody else asks for: a proxy, or a page in a browser, which may even
 // have a name of its own for this machine.
 func ownAccount(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
-		if len(r.Header.Values(name)) > 0 {
-			return false
-		}
-	}
-	if from := r.Header.Get("Origin"); from != "" && from != "http://"+r.Host {
-		return false
-	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" && site != "same-origin" {
+	if identity.HandedOn(func(name string) bool { return len(r.Header.Values(name)) > 0 }) || foreignPage(r) {
 		return false
 	}
 	host := r.Host
@@ -144,6 +138,25 @@ func ownAccount(r *http.Request) bool {
 	}
 	ip := net.ParseIP(strings.Trim(host, "[]"))
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// foreignPage tells whether a page of another origin in a browser asks.
+func foreignPage(r *http.Request) bool {
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	for _, from := range r.Header.Values("Origin") {
+		if from != scheme+r.Host {
+			return true
+		}
+	}
+	for _, site := range r.Header.Values("Sec-Fetch-Site") {
+		if site != "none" && site != "same-origin" {
+			return true
+		}
+	}
+	return false
 }
 
 // bounded bounds a body, and how many large ones are in memory at once.

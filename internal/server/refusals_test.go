@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
+	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/internal/server"
 	"google.golang.org/grpc"
@@ -281,5 +283,28 @@ func TestAttack_CallersInTheLogOfALibrary(t *testing.T) {
 	}
 	if said := aside.String(); strings.Contains(said, "127.0.0.1") || strings.Contains(said, secretText) {
 		t.Errorf("%s", said)
+	}
+}
+
+// TestAttack_LogWithoutEnd: who calls beyond their rate does not fill the disk of
+// the log, on which the store may lie.
+func TestAttack_LogWithoutEnd(t *testing.T) {
+	log := &lines{}
+	x := serveConfig(t, server.Config{
+		Services: everything(), Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Guard: guard(t, identity.GuardConfig{AnonymousRate: identity.Rate{PerSecond: 0.001, Burst: 60}}),
+	})
+	conn, refused := x.plain(t), 0
+	for range 200 {
+		err := call(short(t), conn, "/zkconsent.v1.RegistryService/GetGenesis")
+		if refusal.Of(err) == refusal.TooMany {
+			refused++
+		}
+	}
+	if err := x.stop(); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(log.String(), "msg=call"); refused < 100 || n != 200-refused {
+		t.Errorf("%d calls beyond the rate, %d lines", refused, n)
 	}
 }
