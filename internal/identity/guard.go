@@ -155,6 +155,17 @@ func (g *Guard) admit(ctx context.Context, method string) (Principal, time.Time,
 	return Principal{}, time.Time{}, refusal.New(codes.PermissionDenied, refusal.NotAllowed, "the caller's roles do not include this call; its operator gives roles")
 }
 
+// Stranger refuses a call that needs a credential and has none, by its headers
+// alone: before its message is decoded. Every call passes the interceptors all
+// the same.
+func (g *Guard) Stranger(ctx context.Context, method string) error {
+	o := originOf(ctx)
+	if o.Certificate == nil && len(o.Authorization) == 0 && !(o.Local && len(g.local) > 0) && len(g.table[method]) > 0 && !allowed(g.table, method, nil) {
+		return notSignedIn()
+	}
+	return nil
+}
+
 // signIn finds out who calls. Who shows a certificate and a token must have
 // both hold, and is whom the token names.
 func (g *Guard) signIn(ctx context.Context, o Origin) (p Principal, until time.Time, err error) {

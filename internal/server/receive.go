@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/codes"
@@ -41,10 +42,13 @@ const (
 // for outsiders.
 type receivers struct {
 	listener *limited
-	slow     *shares.Places // one for each slow message
+	guard    *identity.Guard // nil refuses nobody
+	slow     *shares.Places  // one for each slow message
 }
 
-func newReceivers(l *limited) *receivers { return &receivers{l, shares.New(maxSlow, slowEach)} }
+func newReceivers(l *limited, g *identity.Guard) *receivers {
+	return &receivers{l, g, shares.New(maxSlow, slowEach)}
+}
 
 // A passage is the time that one message takes.
 type passage struct {
@@ -116,6 +120,11 @@ func (r *receivers) tap(ctx context.Context, info *tap.Info) (context.Context, e
 		// Its time is over before it begins: gRPC answers it by itself, and tells
 		// nobody of its end.
 		return ctx, nil
+	}
+	if r.guard != nil {
+		if err := r.guard.Stranger(ctx, info.FullMethodName); err != nil {
+			return ctx, err
+		}
 	}
 	ctx, cut := context.WithCancel(ctx)
 	from := ""

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -21,7 +22,7 @@ import (
 // was cut off from then on.
 func TestAttack_CallsThatAreOverBeforeTheyBegin(t *testing.T) {
 	t.Parallel()
-	r := newReceivers(nil)
+	r := newReceivers(nil, nil)
 	for range 2 * maxSlow {
 		ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 		if _, err := r.tap(ctx, &tap.Info{FullMethodName: "/zkconsent.v1.RegistryService/Submit"}); err != nil {
@@ -56,7 +57,7 @@ func TestAttack_CallsThatAreOverBeforeTheyBegin(t *testing.T) {
 // TestAttack_SlowMessagesOfOneAddress: who sends many messages a byte at a time
 // leaves places to those who have no faster network.
 func TestAttack_SlowMessagesOfOneAddress(t *testing.T) {
-	r := newReceivers(nil)
+	r := newReceivers(nil, nil)
 	cut := make(chan string, 2*maxSlow)
 	late := func(from string) *passage {
 		x := r.begin(from, func() { cut <- from })
@@ -88,5 +89,36 @@ func TestAttack_AddressesInAnAnswer(t *testing.T) {
 	large := &http.MaxBytesError{Limit: 1}
 	if err := newStrict().NewDecoder(iotest.ErrReader(large)).Decode(&zkconsentv1.SubmitRequest{}); !errors.As(err, &large) {
 		t.Errorf("too large: %v", err)
+	}
+}
+
+// TestAttack_BodyOfManyValues: what is costly to decode is refused before it is
+// decoded, since only then it is known who calls.
+func TestAttack_BodyOfManyValues(t *testing.T) {
+	list := func(n int, value string) []byte {
+		return []byte(`{"presentations":[` + strings.TrimSuffix(strings.Repeat(value+",", n), ",") + `]}`)
+	}
+	for name, c := range map[string]struct {
+		body []byte
+		good bool
+	}{
+		"as many as a call takes":   {list(256, `"AAAA"`), true},
+		"as many as may be":         {list(maxValues, `""`), true},
+		"one more":                  {list(maxValues+1, `""`), false},
+		"half a million":            {list(1<<19-20, `""`), false},
+		"commas in a text":          {[]byte(`{"presentations":["` + strings.Repeat(",", 5000) + `"]}`), false}, // base64 has none
+		"commas behind an escape":   {append(list(maxValues, `""`), `,"\\",`...), false},
+		"a text that ends in \\\\":  {[]byte(`{"presentations":["\\",` + strings.Repeat(`"",`, maxValues+1) + `""]}`), false},
+		"a text with a quoted mark": {[]byte(`{"presentations":["\"",` + strings.Repeat(`"",`, maxValues+1) + `""]}`), false},
+	} {
+		err := newStrict().NewDecoder(bytes.NewReader(c.body)).Decode(&zkconsentv1.VerifyBatchRequest{})
+		if (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for body, want := range map[string]int{``: 1, `{}`: 1, `{"a":1,"b":2}`: 2, `["a,b",","]`: 2, `["\",\"",1]`: 2, `["\\",1]`: 2, `"\`: 1, `["\\\",",1]`: 2} {
+		if got := values([]byte(body)); got != want {
+			t.Errorf("%s: %d values, want %d", body, got, want)
+		}
 	}
 }

@@ -337,3 +337,23 @@ func TestLoopbackRoles(t *testing.T) {
 		t.Errorf("without a config: %d %s", a.http, a.body)
 	}
 }
+
+// TestAttack_StrangersMessage: a caller without a credential, of a call that
+// needs one, is refused by its headers, and nobody decodes what it sends.
+func TestAttack_StrangersMessage(t *testing.T) {
+	x := serveTLS(t, server.Config{Services: everything()}, identity.GuardConfig{
+		Certificates: []identity.CertificateRule{{DNS: "insurer.example.org", Roles: []identity.Role{identity.Insurer}}},
+	})
+	const batch = "/zkconsent.v1.VerifierService/VerifyBatch"
+	stream, err := x.dial(t).NewStream(short(t), &grpc.StreamDesc{ServerStreams: true}, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// No message is sent at all.
+	if err := stream.RecvMsg(&zkconsentv1.VerifyBatchResponse{}); refusal.Of(err) != refusal.NotSignedIn {
+		t.Errorf("%v", err)
+	}
+	if err := call(short(t), x.dial(t, x.authority.Client("insurer.example.org")), batch); status.Code(err) != codes.Unimplemented {
+		t.Errorf("somebody with a credential: %v", err)
+	}
+}

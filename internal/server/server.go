@@ -119,7 +119,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 
 // serveGRPC makes the server for outsiders.
 func (s *Server) serveGRPC(c Config, all *calls, secure *reloading) {
-	r := newReceivers(s.grpcListener)
+	r := newReceivers(s.grpcListener, c.Guard)
 	options := []grpc.ServerOption{
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(headerTimeout),
