@@ -20,7 +20,7 @@ func checkPlace(c *config.Config, variable func(string) string) error {
 	c.Secrets(func(field string, file config.SecretFile) {
 		// One that is not there is told by whoever reads it.
 		if i, err := os.Stat(string(file)); err == nil && i.Mode().Perm()&fs.FileMode(0o077) != 0 {
-			wrong(string(file), field, "others may read it; run chmod 600, and make the secret anew if others have an account here")
+			wrong(string(file), field, "others may read it; run: chmod 600, and make the secret anew if others have an account here")
 		}
 	})
 	// The first is of no consequence in today's version of its library, which

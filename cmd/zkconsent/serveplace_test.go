@@ -30,7 +30,7 @@ func place(t *testing.T, mode os.FileMode, env map[string]string) error {
 func TestAttack_KeyThatOthersRead(t *testing.T) {
 	for mode, good := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o640: false, 0o604: false, 0o644: false, 0o602: false} {
 		err := place(t, mode, nil)
-		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "tls.keyFile: others may read it; run chmod 600") {
+		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "tls.keyFile: others may read it; run: chmod 600") {
 			t.Errorf("%s: %v", mode, err)
 		}
 	}
