@@ -155,6 +155,14 @@ func (g *Guard) admit(ctx context.Context, method string) (Principal, time.Time,
 	return Principal{}, time.Time{}, refusal.New(codes.PermissionDenied, refusal.NotAllowed, "the caller's roles do not include this call; its operator gives roles")
 }
 
+// Visit counts a page that everybody may read against the address that reads it.
+func (g *Guard) Visit(o Origin) error {
+	if wait := g.anonymous.take(shares.Neighbourhood(o.Address), 1, g.now()); wait > 0 {
+		return tooMany(wait)
+	}
+	return nil
+}
+
 // Stranger refuses a call that needs a credential and has none, by its headers
 // alone: before its message is decoded. Every call passes the interceptors all
 // the same.

@@ -25,6 +25,7 @@ import (
 // A face is REST: the gateway, and the pages beside it.
 type face struct {
 	inside *inside
+	guard  *identity.Guard // nil counts nobody's pages
 	pages  map[string]http.Handler
 	mux    *runtime.ServeMux
 	log    *slog.Logger
@@ -41,8 +42,8 @@ const (
 
 type callerContext struct{}
 
-func newFace(i *inside, pages map[string]http.Handler, log *slog.Logger) *face {
-	f := &face{inside: i, pages: pages, log: log, bulky: shares.New(maxBulky, bulkyEach)}
+func newFace(i *inside, c Config, pages map[string]http.Handler) *face {
+	f := &face{inside: i, guard: c.Guard, pages: pages, log: c.Logger, bulky: shares.New(maxBulky, bulkyEach)}
 	f.mux = runtime.NewServeMux(
 		// The gateway's own default lets Grpc-Metadata-* through; see also bare.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
@@ -68,6 +69,13 @@ func (f *face) handler() http.Handler {
 	return f.caught(aged(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if page := f.page(r.URL.Path); page != nil {
+			// Whether it lives is asked by those who send it calls, without end.
+			if p := r.URL.Path; f.guard != nil && p != "/healthz" && p != "/readyz" {
+				if err := f.guard.Visit(origin(r)); err != nil {
+					writeFault(w, 0, err)
+					return
+				}
+			}
 			page.ServeHTTP(w, r)
 			return
 		}

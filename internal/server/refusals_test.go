@@ -308,3 +308,29 @@ func TestAttack_LogWithoutEnd(t *testing.T) {
 		t.Errorf("%d calls beyond the rate, %d lines", refused, n)
 	}
 }
+
+// TestAttack_PagesWithoutEnd: the documents of the interface are large, and a
+// request for one is small: they count against the address that reads them.
+func TestAttack_PagesWithoutEnd(t *testing.T) {
+	x := serveConfig(t, server.Config{
+		Services: everything(), Guard: guard(t, identity.GuardConfig{AnonymousRate: identity.Rate{PerSecond: 0.001, Burst: 60}}),
+		Pages: map[string]http.Handler{"/docs": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("docs")) })},
+	})
+	served := 0
+	for range 100 {
+		switch a := ask(t, http.DefaultClient, http.MethodGet, "http://"+x.RESTAddr()+"/docs", nil); {
+		case a.http == http.StatusOK:
+			served++
+		case a.http != http.StatusTooManyRequests || a.reason != string(refusal.TooMany) || a.header.Get("Retry-After") == "":
+			t.Fatalf("%d %s", a.http, a.body)
+		}
+	}
+	if served != 60 {
+		t.Errorf("%d pages are served", served)
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if a := ask(t, http.DefaultClient, http.MethodGet, "http://"+x.RESTAddr()+path, nil); a.http != http.StatusOK {
+			t.Errorf("%s: %d %s", path, a.http, a.body)
+		}
+	}
+}

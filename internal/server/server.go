@@ -177,7 +177,7 @@ func (s *Server) serveREST(ctx context.Context, c Config, all *calls, secure *re
 	for path, page := range c.Pages {
 		pages[path] = page
 	}
-	f := newFace(s.inside, pages, c.Logger)
+	f := newFace(s.inside, c, pages)
 	for _, service := range c.Services {
 		if service.Gateway == nil {
 			continue
