@@ -196,17 +196,18 @@ func (g *Guard) signIn(ctx context.Context, o Origin) (p Principal, until time.T
 			until = certified
 		}
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return p, until, nil
-	case errors.Is(err, errAway):
-		return Principal{}, time.Time{}, refusal.Later(codes.Unavailable, refusal.NoIssuer, 5*time.Second, "the issuer of the token cannot be asked for its keys; send again later")
 	}
 	// Only what does not hold is bounded: whoever shares an address with somebody
 	// who guesses is let in all the same.
 	from := shares.Neighbourhood(o.Address)
 	if wait := g.failed.empty(from, g.now()); wait > 0 {
 		return Principal{}, time.Time{}, tooMany(wait)
+	}
+	if errors.Is(err, errAway) {
+		g.failed.charge(from, 1, g.now()) // it may hold
+		return Principal{}, time.Time{}, refusal.Later(codes.Unavailable, refusal.NoIssuer, 5*time.Second, "the issuer of the token cannot be asked for its keys; send again later")
 	}
 	g.failed.charge(from, failedWeight, g.now())
 	g.log.LogAttrs(ctx, slog.LevelWarn, "a credential was refused", slog.String("credential", shown))

@@ -262,6 +262,26 @@ func TestAttack_GuesserBehindTheSameAddress(t *testing.T) {
 	}
 }
 
+// TestAttack_TokensWhileTheIssuerIsAway: nobody can say whether they hold. They
+// are bounded all the same.
+func TestAttack_TokensWhileTheIssuerIsAway(t *testing.T) {
+	issuer := identitytest.NewIssuer(t)
+	issuer.Hide(true)
+	g := newGuard(t, identity.GuardConfig{
+		Issuers:       []identity.TokenIssuer{{URL: issuer.URL(), Audience: identitytest.Audience}},
+		AnonymousRate: identity.Rate{PerSecond: 0.001, Burst: 60},
+	})
+	token := "Bearer " + issuer.Token(issuer.Claims(), nil)
+	said := map[refusal.Reason]int{}
+	for range 100 {
+		_, err := admitted(g, identity.Origin{Address: netip.MustParseAddr("192.0.2.1"), Authorization: []string{token}}, reading)
+		said[refusal.Of(err)]++
+	}
+	if said[refusal.NoIssuer] != 60 || said[refusal.TooMany] != 40 {
+		t.Errorf("%v", said)
+	}
+}
+
 // TestAttack_ClaimInOtherLetters: an issuer that lets people fill claims of
 // their own vouches for sub, and not for Sub.
 func TestAttack_ClaimInOtherLetters(t *testing.T) {

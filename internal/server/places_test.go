@@ -10,7 +10,12 @@ import (
 	"testing"
 	"time"
 
+	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/internal/server"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/status"
 )
 
 // TestAttack_CallsThatNeverArrive: who sends the begin of a call and then a byte
@@ -68,5 +73,24 @@ func TestAttack_LargeBodiesOfOneAddress(t *testing.T) {
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusOK {
 		t.Errorf("another's batch: %s", r.Status)
+	}
+}
+
+// TestAttack_CompressedMessage: a caller of a kilobyte makes nobody decode a
+// thousand of them.
+func TestAttack_CompressedMessage(t *testing.T) {
+	x := serveConfig(t, server.Config{Services: (&failing{}).services()})
+	api := zkconsentv1.NewRegistryServiceClient(x.plain(t))
+	m := &zkconsentv1.SubmitRequest{Transaction: make([]byte, server.MaxMessage-100)}
+	_, err := api.Submit(short(t), m, grpc.UseCompressor(gzip.Name))
+	if status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "compressed messages are not taken") {
+		t.Errorf("compressed: %v", err)
+	}
+	if _, err := api.Submit(short(t), m); err != nil {
+		t.Errorf("as it is: %v", err)
+	}
+	a := ask(t, http.DefaultClient, http.MethodPost, "http://"+x.RESTAddr()+"/v1/transactions", []byte("\x1f\x8b\x08"), "Content-Encoding", "gzip")
+	if a.http != http.StatusBadRequest {
+		t.Errorf("REST: %d %s", a.http, a.body)
 	}
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +13,7 @@ import (
 	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
@@ -111,7 +114,8 @@ type (
 )
 
 // tap sees a call before its message. It refuses names of methods that are
-// none: what is routed and what the guard looks up must be one.
+// none, since what is routed and what the guard looks up must be one, and what
+// needs no look at the message to be refused.
 func (r *receivers) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if m := info.FullMethodName; !strings.HasPrefix(m, "/") || strings.Count(m, "/") != 2 {
 		return ctx, refusal.New(codes.PermissionDenied, refusal.NotAllowed, "the caller's roles do not include this call; its operator gives roles")
@@ -132,6 +136,19 @@ func (r *receivers) tap(ctx context.Context, info *tap.Info) (context.Context, e
 		from = p.from
 	}
 	return context.WithValue(ctx, passageKey{}, r.begin(from, cut)), nil
+}
+
+// uncompressed takes no compressed message: a kilobyte of one may be a message
+// of a thousand, and is unpacked before it is known who calls. Of the forms of
+// compression, a library that sends traces brings gzip along.
+type uncompressed struct{}
+
+// Type is the form that it refuses.
+func (uncompressed) Type() string { return gzip.Name }
+
+// Do refuses.
+func (uncompressed) Do(io.Reader) ([]byte, error) {
+	return nil, errors.New("compressed messages are not taken; send them as they are")
 }
 
 // TagConn finds the place of a connection.

@@ -131,6 +131,8 @@ func (s *Server) serveGRPC(c Config, all *calls, secure *reloading) {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
 		grpc.InTapHandle(r.tap),
 		grpc.StatsHandler(r),
+		//lint:ignore SA1019 what it is to be replaced by is one for the whole process, its clients among them
+		grpc.RPCDecompressor(uncompressed{}),
 	}
 	if secure != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(secure.config("h2"))))
