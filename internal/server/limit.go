@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -37,8 +38,10 @@ type limited struct {
 	closed  bool
 }
 
-// maxWaiting is how many new connections wait for a place.
-const maxWaiting = 64
+const (
+	maxWaiting    = 64 // new connections that wait for a place
+	shortestPause = 5 * time.Millisecond
+)
 
 func limit(l net.Listener, n int) *limited {
 	return &limited{
@@ -77,12 +80,23 @@ func (l *limited) Accept() (net.Conn, error) {
 // accept takes connections, also while others wait for a place: who has a right
 // to one does not stand behind who has none.
 func (l *limited) accept() {
-	for {
+	for pause := shortestPause; ; {
 		c, err := l.Listener.Accept()
+		var passing interface{ Temporary() bool }
+		if errors.As(err, &passing) && passing.Temporary() {
+			// Such as file descriptors that have run out.
+			select {
+			case <-time.After(pause):
+			case <-l.over:
+			}
+			pause = min(2*pause, time.Second)
+			continue
+		}
 		if err != nil {
 			l.failed <- err
 			return
 		}
+		pause = shortestPause
 		p := &placed{Conn: c, in: l, from: shares.Neighbourhood(shares.Address(c.RemoteAddr().String())), since: time.Now(), resets: rate.NewLimiter(resetsPerSecond, resetsAtOnce)}
 		switch placed, _ := l.place(p); {
 		case placed:

@@ -3,6 +3,8 @@ package server
 import (
 	"errors"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -201,6 +203,46 @@ func TestAttack_NewcomersWithoutEnd(t *testing.T) {
 	defer c.l.mu.Unlock()
 	if c.l.waiting > maxWaiting {
 		t.Errorf("%d wait", c.l.waiting)
+	}
+}
+
+// short is a listener of a process whose file descriptors have run out.
+type short struct {
+	net.Listener
+	times int
+}
+
+func (s *short) Accept() (net.Conn, error) {
+	if s.times--; s.times >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept", syscall.EMFILE)}
+	}
+	return s.Listener.Accept()
+}
+
+// TestAttack_DescriptorsRunOut: when there are no file descriptors for a while,
+// it serves again once there are.
+func TestAttack_DescriptorsRunOut(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limit(&short{inner, 4}, 1)
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	l.Close()
+	for range 2 {
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after its end: %v", err)
+		}
 	}
 }
 
