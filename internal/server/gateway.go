@@ -68,6 +68,10 @@ func newFace(i *inside, c Config, pages map[string]http.Handler) *face {
 func (f *face) handler() http.Handler {
 	return f.caught(aged(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if disguised(r.URL.EscapedPath()) {
+			misrouted(r.Context(), nil, nil, w, r, http.StatusBadRequest)
+			return
+		}
 		if page := f.page(r.URL.Path); page != nil {
 			// Whether it lives is asked by those who send it calls, without end.
 			if p := r.URL.Path; f.guard != nil && p != "/healthz" && p != "/readyz" {
@@ -81,6 +85,18 @@ func (f *face) handler() http.Handler {
 		}
 		f.bounded(revalidated(f.bare(f.mux))).ServeHTTP(w, r)
 	})))
+}
+
+// disguised tells whether a path has an escape that it does not need, or that of
+// a slash: a proxy with a rule for paths would see another one than is served.
+func disguised(path string) bool {
+	for _, part := range strings.Split(path, "%")[1:] {
+		c, err := strconv.ParseUint(part[:min(len(part), 2)], 16, 8)
+		if err != nil || c == '/' || c == '-' || c == '.' || c == '_' || c == '~' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' {
+			return true
+		}
+	}
+	return false
 }
 
 // page finds the page of a path: the one of that name, or one that ends with a

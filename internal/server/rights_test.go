@@ -183,7 +183,7 @@ func TestAttack_OddPaths(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"//v1/scopes/stats", "/v1//scopes/stats", "/v1/scopes/stats/", "/V1/scopes/stats", "/v1/scopes/%73tats", "/v1/../v1/scopes/stats", "/v1/scopes/stats;x", "/" + stats, "/healthz/../v1/scopes/stats"} {
+	for _, path := range []string{"//v1/scopes/stats", "/v1//scopes/stats", "/v1/scopes/stats/", "/V1/scopes/stats", "/v1/../v1/scopes/stats", "/v1/scopes/stats;x", "/" + stats, "/healthz/../v1/scopes/stats"} {
 		a := ask(t, x.client(t), http.MethodGet, "https://"+x.RESTAddr()+path, nil)
 		if a.http != http.StatusNotFound && a.http != http.StatusUnauthorized || a.reason == "" {
 			t.Errorf("REST, %s: %d %s", path, a.http, a.body)
@@ -355,5 +355,20 @@ func TestAttack_StrangersMessage(t *testing.T) {
 	}
 	if err := call(short(t), x.dial(t, x.authority.Client("insurer.example.org")), batch); status.Code(err) != codes.Unimplemented {
 		t.Errorf("somebody with a credential: %v", err)
+	}
+}
+
+// TestAttack_PathsInTwoSpellings: a proxy that keeps a path from the public sees
+// the path that is served, and no other spelling of it is.
+func TestAttack_PathsInTwoSpellings(t *testing.T) {
+	x := serveConfig(t, server.Config{Services: everything(), Pages: map[string]http.Handler{"/docs": http.NotFoundHandler()}})
+	for path, want := range map[string]int{
+		"/v1/scopes/stats": http.StatusNotImplemented, "/v1/buckets/1/AA%3D%3D": http.StatusNotImplemented, "/v1/buckets/1/%2BAAA": http.StatusNotImplemented,
+		"/v1/scopes%2Fstats": http.StatusBadRequest, "/v1/scopes%2fstats": http.StatusBadRequest, "/v1/scopes/%73tats": http.StatusBadRequest, "/v1/%2e/scopes/stats": http.StatusBadRequest,
+		"/%64ocs": http.StatusBadRequest, "/%68ealthz": http.StatusBadRequest, "/v1/logs/%52ECORDS": http.StatusBadRequest, "/healthz": http.StatusOK,
+	} {
+		if a := ask(t, http.DefaultClient, http.MethodGet, "http://"+x.RESTAddr()+path, nil); a.http != want || a.http == http.StatusBadRequest && a.reason != string(refusal.Malformed) {
+			t.Errorf("%s: %d %s", path, a.http, a.body)
+		}
 	}
 }
