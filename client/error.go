@@ -97,7 +97,7 @@ func failed(ctx context.Context, method, address string, err error) *Error {
 	s := status.Convert(err)
 	e := &Error{
 		Method: shortName(method), Address: address, Code: s.Code(), Reason: refusal.Of(err),
-		Message: s.Message(), RetryAfter: max(refusal.After(err), 0), ended: ctx.Err(),
+		Message: s.Message(), RetryAfter: min(max(refusal.After(err), 0), maxRetryAfter), ended: ctx.Err(),
 	}
 	if len(e.Reason) > maxReason {
 		e.Reason = ""
@@ -107,6 +107,10 @@ func failed(ctx context.Context, method, address string, err error) *Error {
 	}
 	return e
 }
+
+// maxRetryAfter bounds the time that a service may ask to wait. Its longest times
+// would run over in a sum, and be no time at all.
+const maxRetryAfter = 24 * time.Hour
 
 // maxReason bounds a reason in bytes; none of ours is as long.
 const maxReason = 40

@@ -214,6 +214,6 @@ func (a *authority) server() *tls.Config {
 
 // presentation are the bytes of one, of zeros.
 func presentation() []byte {
-	p := &consent.Presentation{Request: [16]byte{7}, Proof: consent.Proof(make([]byte, 128))}
+	p := &consent.Presentation{Request: [16]byte{7}, Epoch: 1, Proof: consent.Proof(make([]byte, 128))}
 	return p.Encode()
 }

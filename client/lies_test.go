@@ -36,6 +36,9 @@ func TestAttack_LyingVerifier(t *testing.T) {
 	lies := map[string]func(*zkconsentv1.Verdict){
 		"on another presentation": func(v *zkconsentv1.Verdict) { v.Digest = strings.Repeat("00", 32) },
 		"on another request":      func(v *zkconsentv1.Verdict) { v.Request = strings.Repeat("00", 16) },
+		"of another pseudonym":    func(v *zkconsentv1.Verdict) { v.Nullifier = strings.Repeat("00", 31) + "01" },
+		"of another epoch":        func(v *zkconsentv1.Verdict) { v.Epoch = 2 },
+		"of another scheme":       func(v *zkconsentv1.Verdict) { v.Circuit = string(consent.ClaimWidePlonk) },
 		"accepted and denied":     func(v *zkconsentv1.Verdict) { v.Reason = "withdrawn" },
 		"neither":                 func(v *zkconsentv1.Verdict) { v.Accepted = false },
 		"denied with a pseudonym": func(v *zkconsentv1.Verdict) { v.Accepted, v.Reason = false, "withdrawn" },

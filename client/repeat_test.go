@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"strings"
 	"sync"
@@ -92,6 +93,25 @@ func TestRepetitions(t *testing.T) {
 				t.Errorf("an error of %d bytes", len(e.Error()))
 			}
 		})
+	}
+}
+
+// TestAttack_WaitWithoutEnd: a service asks to wait for longer than anybody
+// lives, in the largest numbers that there are. The caller is told that it is
+// busy, at once, and waits for nothing.
+func TestAttack_WaitWithoutEnd(t *testing.T) {
+	for _, wait := range []time.Duration{365 * 24 * time.Hour, math.MaxInt64} {
+		err := refusal.Later(codes.Unavailable, refusal.NoStore, wait, "later")
+		s, calls := flaky(99, err)
+		s.watch = func(uint64, func(*zkconsentv1.VerifierServiceWatchWithdrawalsResponse) error) error { return err }
+		v := client.NewVerifier(dial(t, quick(s.serve(t, nil))))
+		var e *client.Error
+		if _, err := v.ScopeStats(within(t, 20*time.Second), client.Scope{Rule: consent.Once, Context: "c"}); !errors.As(err, &e) || e.Unwrap() != nil || e.RetryAfter <= 0 || calls.Load() != 1 {
+			t.Errorf("%s: %d calls, %v", wait, calls.Load(), err)
+		}
+		if err := v.Withdrawals(within(t, 20*time.Second), 0, func(client.News) error { return nil }); !errors.As(err, &e) || e.Unwrap() != nil {
+			t.Errorf("%s: %v", wait, err)
+		}
 	}
 }
 

@@ -67,15 +67,29 @@ func verdictWith(id [16]byte, m *zkconsentv1.Verdict, record []byte) (verifier.V
 	if err != nil {
 		return v, fmt.Errorf("a record without a request: %w", err)
 	}
+	p, err := consent.DecodePresentation(r.Presentation)
+	if err != nil {
+		return v, fmt.Errorf("a record without a presentation: %w", err)
+	}
+	q := asked.Request
 	switch {
 	case !v.Accepted:
 		return v, errors.New("a verdict that accepts nothing")
-	case v.RequestID != id || asked.Request.ID != id:
+	case v.RequestID != id || q.ID != id:
 		return v, errors.New("another request's verdict")
-	case r.Verdict != v || sha256.Sum256(r.Presentation) != v.Digest:
+	case r.Verdict != v || sha256.Sum256(r.Presentation) != v.Digest || !of(&v, p):
 		return v, errors.New("the record is another verdict's")
+	case v.Circuit != q.Circuit || v.Rule != q.Rule || v.Until != q.Until || v.SpeaksForPerson != q.SpeaksForPerson() ||
+		v.ComparisonCode != fmt.Sprintf("%06d", consent.ComparisonCode(q.Challenge(), p.Rk)):
+		return v, errors.New("the verdict says other than the request")
 	}
 	return v, nil
+}
+
+// of tells whether an acceptance can be that of a presentation: it speaks of
+// the pseudonym that was presented and of no other.
+func of(v *verifier.Verdict, p *consent.Presentation) bool {
+	return v.RequestID == p.Request && v.Nullifier.Equal(&p.Nullifier) && v.Epoch == p.Epoch && p.Answers(v.Circuit) == nil
 }
 
 // digits reads lower-case hexadecimal of full length.

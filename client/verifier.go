@@ -129,10 +129,13 @@ func verdictOn(method string, m *zkconsentv1.Verdict, presentation []byte) (veri
 	if v.Digest != sha256.Sum256(presentation) {
 		return undecided, wrong(method, "a verdict on another presentation")
 	}
-	if p, err := consent.DecodePresentation(presentation); err == nil && v.RequestID != p.Request {
-		return undecided, wrong(method, "a verdict on another request")
-	} else if err != nil && v.Accepted {
+	switch p, err := consent.DecodePresentation(presentation); {
+	case err != nil && v.Accepted:
 		return undecided, wrong(method, "what is no presentation was accepted")
+	case err == nil && v.RequestID != p.Request:
+		return undecided, wrong(method, "a verdict on another request")
+	case v.Accepted && !of(&v, p):
+		return undecided, wrong(method, "a verdict that speaks of what was not presented")
 	}
 	return v, nil
 }

@@ -101,12 +101,21 @@ func Visitable(address string) error {
 	return err
 }
 
+// Local tells whether an address is one of a machine's own loopback interface.
+func Local(address string) bool {
+	u, err := visited(address)
+	return err == nil && loopback(u.Hostname())
+}
+
 // visited reads the address of a call: https, or http on the loopback interface.
 func visited(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.RawQuery != "" || u.Scheme != "https" && u.Scheme != "http":
 		return nil, fmt.Errorf("client: %.200q is no address of the form https://host/path", text)
+	case strings.ContainsFunc(u.Host, func(c rune) bool { return c <= ' ' || c >= 0x7f }):
+		// Letters of other alphabets look like these, and are another host.
+		return nil, fmt.Errorf("client: %.200q names its host with other characters than ASCII; a host of that kind is written as xn--…", text)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return nil, fmt.Errorf("%w: %.200q", ErrNotLoopback, text)
 	}

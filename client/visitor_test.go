@@ -120,7 +120,7 @@ func TestAttack_VisitorLedElsewhere(t *testing.T) {
 	if len(other.visits) != 0 || len(h.visits) != 1 {
 		t.Errorf("%d and %d visits", len(h.visits), len(other.visits))
 	}
-	for _, a := range []string{"", "x", "file:///etc/passwd", "ftp://a/b", "https://u@host/x", "https:///x", "https://host/x?q", "https://host/x#f", "\x00"} {
+	for _, a := range []string{"", "x", "file:///etc/passwd", "ftp://a/b", "https://u@host/x", "https:///x", "https://host/x?q", "https://host/x#f", "\x00", "https://insur\u0435r.example/x", "https://insurer\u3002example/x"} {
 		if err := client.Visitable(a); err == nil {
 			t.Errorf("%q is visited", a)
 		}

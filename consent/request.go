@@ -184,8 +184,8 @@ func (r *Request) Challenge() fr.Element { return field.Of("challenge", r.Encode
 // rule none it depends on the presentation's rk, so that even a repeated nonce
 // does not make a pseudonym (docs/spec.md §10.2).
 func (r *Request) Scope(rk [32]byte) fr.Element {
-	signer, challenge := r.Signer.Bytes(), r.Challenge()
 	if r.Rule == None {
+		signer, challenge := r.Signer.Bytes(), r.Challenge()
 		c := challenge.Bytes()
 		return field.Of("scope-none", r.Genesis[:], signer[:], []byte(r.Context), c[:], rk[:])
 	}
@@ -214,16 +214,50 @@ func uint64Bytes(v uint64) (b [8]byte) {
 	return b
 }
 
+// Roots are the roots of the trees that a request brings. They depend on its
+// trust list, its value sets and its circuit alone. A large set takes a second
+// to hash: who sees many requests with one set keeps its root.
+type Roots struct {
+	Trust fr.Element
+	Sets  []fr.Element
+}
+
+// Roots hashes the request's trees.
+func (r *Request) Roots() (Roots, error) {
+	trust, err := r.Trust.Tree()
+	if err != nil {
+		return Roots{}, err
+	}
+	out := Roots{Trust: trust.Root()}
+	if !r.Circuit.ProvesCredential() {
+		return out, nil
+	}
+	for i := range r.Sets {
+		tree, err := r.Sets[i].Set.Tree(r.Circuit.SetDepth())
+		if err != nil {
+			return Roots{}, err
+		}
+		out.Sets = append(out.Sets, tree.Root())
+	}
+	return out, nil
+}
+
 // Statement is the statement that a presentation of this request proves.
 // The presented values come from the wallet or from a presentation.
 func (r *Request) Statement(p Presented) (*Statement, error) {
-	trust, err := r.Trust.Tree()
+	roots, err := r.Roots()
 	if err != nil {
 		return nil, err
 	}
+	return r.StatementUnder(roots, p), nil
+}
+
+// StatementUnder is Statement with the request's roots, which the caller has
+// hashed already.
+func (r *Request) StatementUnder(roots Roots, p Presented) *Statement {
 	s := &Statement{
 		Circuit: r.Circuit, Epoch: p.Epoch, Root: p.Root, Now: r.Issued, Until: r.Until,
-		TrustRoot: trust.Root(), Links: slices.Clone(r.Links),
+		TrustRoot: roots.Trust, Links: slices.Clone(r.Links),
 		Scope: r.Scope(p.Rk), Challenge: r.Challenge(), Nullifier: p.Nullifier, RkX: p.RkX, RkY: p.RkY,
 	}
 	if r.Circuit.ProvesConsent() {
@@ -236,15 +270,11 @@ func (r *Request) Statement(p Presented) (*Statement, error) {
 		for _, q := range r.Ranges {
 			s.Ranges = append(s.Ranges, q.Range)
 		}
-		for i := range r.Sets {
-			tree, err := r.Sets[i].Set.Tree(r.Circuit.SetDepth())
-			if err != nil {
-				return nil, err
-			}
-			s.Sets = append(s.Sets, SetRange{Mask: r.Sets[i].Mask, Root: tree.Root()})
+		for i, root := range roots.Sets {
+			s.Sets = append(s.Sets, SetRange{Mask: r.Sets[i].Mask, Root: root})
 		}
 	}
-	return s, nil
+	return s
 }
 
 // Presented are the values of a statement that are not in the request.

@@ -295,7 +295,7 @@ func (r *Request) checkSet(v View, schema *Schema, i int) error {
 	if err := q.Set.Check(); err != nil {
 		return reject("sets", "%v", err)
 	}
-	if _, err := q.Set.Tree(r.Circuit.SetDepth()); err != nil {
+	if err := q.Set.fits(r.Circuit.SetDepth()); err != nil {
 		return reject("sets", "%v", err)
 	}
 	if q.Set.Negative() && bits.OnesCount16(q.Mask) > 1 {

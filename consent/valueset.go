@@ -102,10 +102,18 @@ func decodeIntervals(d *tlv.Decoder, tag uint8) (intervals []Interval) {
 // Digest names the set on the ledger.
 func (v *ValueSet) Digest() fr.Element { return field.Of("value-set", v.Encode()) }
 
+// fits refuses a set with more intervals than a tree of this depth has leaves.
+func (v *ValueSet) fits(depth int) error {
+	if uint64(len(v.Intervals)) > merkle.Capacity(depth) {
+		return fmt.Errorf("value set %q: %d intervals do not fit the profile's %d", v.Name, len(v.Intervals), merkle.Capacity(depth))
+	}
+	return nil
+}
+
 // Tree is the set's tree of the given depth; the root is a public input.
 func (v *ValueSet) Tree(depth int) (*merkle.Tree, error) {
-	if uint64(len(v.Intervals)) > merkle.Capacity(depth) {
-		return nil, fmt.Errorf("value set %q: %d intervals do not fit the profile's %d", v.Name, len(v.Intervals), merkle.Capacity(depth))
+	if err := v.fits(depth); err != nil {
+		return nil, err
 	}
 	leaves := make([]fr.Element, len(v.Intervals))
 	for i, iv := range v.Intervals {

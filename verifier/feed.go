@@ -77,9 +77,11 @@ func (v *Verifier) mark(ctx context.Context, from uint64) (*sight, Mark, error) 
 	return s, Mark{Next: next, Count: count, Head: consent.Time(s.head.Time)}, nil
 }
 
-// settled is the time up to which a withdrawal is done with.
+// settled is the time up to which a withdrawal is done with. Another replica
+// may still decide under the directory of before, so a lower maxHeadAge does not
+// count where this one has seen a higher one.
 func (v *Verifier) settled(s *sight) uint64 {
-	lag := min(s.dir.Parameters.MaxHeadAge, uint64(consent.MaxTime)) + uint64((consent.ClockSkew+2*v.c.DecideWithin)/time.Second)
+	lag := min(s.longest, uint64(consent.MaxTime)) + uint64((consent.ClockSkew+2*v.c.DecideWithin)/time.Second)
 	if s.head.Time < lag {
 		return 0
 	}

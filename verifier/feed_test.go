@@ -64,7 +64,13 @@ func TestAttack_AnswerKeptAfterTheLook(t *testing.T) {
 	w.closeEpoch()
 	replica, s := w.verifierOf(w.insurer)
 	g := &gate{s, make(chan struct{}), make(chan struct{})}
-	slow := w.verifierWith(w.insurer, g)
+	began := w.clock() // by the slow one's clock no time goes by
+	slow, err := verifier.New(verifier.Config{
+		ID: w.insurer.id, Key: w.insurer.key, Genesis: w.genesis, Roots: w, Keys: w.keys, Store: g, Now: func() time.Time { return began },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	answer := p.present(w.ask(replica, consent.Claim, consent.Pseudonym))
 	done := make(chan verifier.Verdict)
 	go func() {

@@ -5,7 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"reflect"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/transparency-dev/merkle/compact"
@@ -169,7 +173,7 @@ func TestPreparedStatementIsTheRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 			asked := &consent.SignedRequest{Request: r, Signature: make([]byte, 64)}
-			p, err := prepare(asked, asked.Encode())
+			p, err := new(preparedSet).prepare(asked, asked.Encode())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,5 +197,122 @@ func TestPreparedRequestsAreBounded(t *testing.T) {
 	}
 	if s.get([16]byte{}, [32]byte{}) != nil || s.get([16]byte{191}, [32]byte{}) == nil || s.get([16]byte{191}, [32]byte{1}) != nil {
 		t.Fatal("not the last ones, or one for other bytes")
+	}
+}
+
+// still is a node that stands still: it shows one head.
+type still struct {
+	list
+	head directory.Head
+	dir  directory.Directory
+}
+
+func (s *still) Head(context.Context) (*directory.Head, *directory.Directory, error) {
+	head := s.head
+	return &head, &s.dir, nil
+}
+
+// TestAttack_ClockSetBack: a node stands still, and whoever holds it sets the
+// clock of the verifier's machine back whenever the head would be too old. Time
+// goes by all the same.
+func TestAttack_ClockSetBack(t *testing.T) {
+	src := &still{}
+	src.dir.Parameters.MaxHeadAge = 600
+	src.head = directory.Head{Height: 1, Time: 1_781_000_000}
+	src.head.State.Directory, src.head.State.Epochs.Root, src.head.State.Withdrawals.Root = src.dir.Digest(), rootOf(nil), rootOf(nil)
+	l := newLedgerView(&Config{Roots: src, Now: func() time.Time { return time.Unix(1_781_000_000, 0) }})
+	var gone time.Duration
+	l.since = func(time.Time) time.Duration { return gone }
+	for _, c := range []struct {
+		gone time.Duration
+		want error
+	}{{0, nil}, {600 * time.Second, nil}, {601 * time.Second, ErrStaleHead}, {24 * time.Hour, ErrStaleHead}} {
+		gone = c.gone
+		if _, err := l.look(context.Background()); !errors.Is(err, c.want) {
+			t.Errorf("after %s: %v, want %v", c.gone, err, c.want)
+		}
+	}
+	src.head.Height++
+	if _, err := l.look(context.Background()); err != nil {
+		t.Errorf("a new head: %v", err)
+	}
+}
+
+// TestAttack_JunkMakesTheDirectoryBeHashed: a directory of megabytes is hashed
+// once, not for each presentation.
+func TestAttack_JunkMakesTheDirectoryBeHashed(t *testing.T) {
+	src := &still{}
+	src.dir.Parameters.MaxHeadAge = 600
+	for range 1 << 10 {
+		src.dir.Authorities = append(src.dir.Authorities, directory.Authority{Name: strings.Repeat("x", 100)})
+	}
+	src.head = directory.Head{Height: 1, Time: 1_781_000_000}
+	src.head.State.Directory, src.head.State.Epochs.Root, src.head.State.Withdrawals.Root = src.dir.Digest(), rootOf(nil), rootOf(nil)
+	l := newLedgerView(&Config{Roots: src, Now: func() time.Time { return time.Unix(1_781_000_000, 0) }})
+	look := func() {
+		if _, err := l.look(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	look()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		look()
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 100*uint64(len(src.dir.Encode()))/2 {
+		t.Errorf("100 looks took %d bytes, the directory has %d", took, len(src.dir.Encode()))
+	}
+	// Another one of the same head is another matter.
+	other := src.dir
+	other.Parameters.MaxHeadAge++
+	fake := &still{head: src.head, dir: other}
+	l.src = fake
+	if _, err := l.look(context.Background()); !errors.Is(err, ErrSource) {
+		t.Errorf("a directory that is not the head's: %v", err)
+	}
+}
+
+// TestAttack_ManyRequestsAreHashedAnew: a stranger who was asked by one policy
+// more often than requests are kept ready sends junk for each in turn. The value
+// sets, which are the policy's, are hashed once.
+func TestAttack_ManyRequestsAreHashedAnew(t *testing.T) {
+	var s preparedSet
+	ask := func(n byte, sets ...consent.ValueSet) {
+		r := &consent.Request{ID: [16]byte{n}, Circuit: consent.ClaimWide, Trust: consent.TrustList{Authorities: []fr.Element{field.Uint(7)}}}
+		for _, v := range sets {
+			r.Sets = append(r.Sets, consent.SetQuestion{Mask: consent.AllSlots, Set: v})
+		}
+		p, err := s.prepare(&consent.SignedRequest{Request: r}, []byte{n})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		s.put(*p)
+		want, err := r.Statement(consent.Presented{})
+		if err != nil || !reflect.DeepEqual(p.statement, want) {
+			t.Errorf("request %d has another statement: %v", n, err)
+		}
+	}
+	one, other := consent.AnyValue(), consent.ValueSet{Intervals: []consent.Interval{{Lo: 1, Hi: 2}}}
+	var group sync.WaitGroup
+	for n := range byte(3 * maxPrepared) {
+		group.Go(func() { ask(n, one, other) })
+	}
+	group.Wait()
+	if s.hashed != 1 || len(s.byID) != maxPrepared {
+		t.Errorf("hashed %d times, %d requests are kept ready", s.hashed, len(s.byID))
+	}
+	ask(0, other, one)
+	ask(0, one)
+	if s.hashed != 3 {
+		t.Errorf("other trees: hashed %d times", s.hashed)
+	}
+	for n := range uint64(2 * maxRooted) {
+		ask(0, consent.ValueSet{Intervals: []consent.Interval{{Lo: n, Hi: n}}})
+	}
+	if len(s.trees) != maxRooted {
+		t.Errorf("%d roots are kept", len(s.trees))
 	}
 }

@@ -30,6 +30,7 @@ type ledgerView struct {
 	src     RootSource
 	genesis [32]byte
 	now     func() time.Time
+	since   func(time.Time) time.Duration // by a clock that nobody sets
 
 	turn      chan struct{} // held through a refresh, so that heads only advance; guards what follows
 	head      *directory.Head
@@ -37,11 +38,13 @@ type ledgerView struct {
 	epochs    []directory.Epoch // append-only
 	epochLog  *treeLog
 	withdrawn *withdrawals
+	seen      time.Time // when head was first looked at
+	longest   uint64    // the greatest maxHeadAge of a directory that was looked at
 }
 
 func newLedgerView(c *Config) *ledgerView {
 	return &ledgerView{
-		src: c.Roots, genesis: c.Genesis, now: c.Now, turn: make(chan struct{}, 1),
+		src: c.Roots, genesis: c.Genesis, now: c.Now, since: time.Since, turn: make(chan struct{}, 1),
 		epochLog: newTreeLog(true), withdrawn: newWithdrawals(c.WatchTags),
 	}
 }
@@ -67,6 +70,7 @@ type sight struct {
 	epochs    []directory.Epoch
 	view      *ledgerView
 	withdrawn *withdrawals
+	longest   uint64
 }
 
 // look takes the newest head, brings the copies of the logs up to it, and
@@ -86,25 +90,34 @@ func (l *ledgerView) look(ctx context.Context) (*sight, error) {
 	if err := l.follow(ctx, head, dir); err != nil {
 		return nil, err
 	}
-	return &sight{head: head, dir: dir, epochs: l.epochs, view: l, withdrawn: l.withdrawn}, nil
+	return &sight{head: head, dir: dir, epochs: l.epochs, view: l, withdrawn: l.withdrawn, longest: l.longest}, nil
 }
 
-// fresh checks a head on its own: its ledger, its directory, its age.
+// fresh checks a head on its own: its ledger, its directory, its age. The caller
+// has the turn.
 func (l *ledgerView) fresh(head *directory.Head, dir *directory.Directory) error {
 	switch {
 	case head == nil || dir == nil:
 		return fmt.Errorf("%w: no head or no directory", ErrSource)
 	case head.State.Genesis != l.genesis:
 		return fmt.Errorf("%w: the head is another ledger's", ErrSource)
-	case dir.Digest() != head.State.Directory:
+	case (l.head == nil || dir != l.dir || head.State.Directory != l.head.State.Directory) && dir.Digest() != head.State.Directory:
 		return fmt.Errorf("%w: the directory is not the head's", ErrSource)
 	}
 	now, at := l.now().Unix(), int64(head.Time)
+	limit := min(dir.Parameters.MaxHeadAge, uint64(consent.MaxTime))
 	if at > now+int64(consent.ClockSkew/time.Second) {
 		return fmt.Errorf("%w: it is %d s ahead of this clock", ErrStaleHead, at-now)
 	}
-	if now-at > int64(min(dir.Parameters.MaxHeadAge, uint64(consent.MaxTime))) {
-		return fmt.Errorf("%w: it is %d s old, allowed are %d", ErrStaleHead, now-at, dir.Parameters.MaxHeadAge)
+	if now-at > int64(limit) {
+		return fmt.Errorf("%w: it is %d s old, allowed are %d", ErrStaleHead, now-at, limit)
+	}
+	// Whoever sets this machine's clock back, with a node that stands still,
+	// would keep one head fresh for ever.
+	if l.head != nil && head.Height == l.head.Height {
+		if held := uint64(max(l.since(l.seen)/time.Second, 0)); held > limit {
+			return fmt.Errorf("%w: it has been the newest for %d s, allowed are %d", ErrStaleHead, held, limit)
+		}
 	}
 	return nil
 }
@@ -141,8 +154,23 @@ func (l *ledgerView) follow(ctx context.Context, head *directory.Head, dir *dire
 	if err := l.withdrawn.extend(ctx, l.src, s.Withdrawals.Count, s.Withdrawals.Root); err != nil {
 		return err
 	}
-	l.head, l.dir = head, dir
+	if l.head == nil || head.Height != l.head.Height {
+		l.seen = time.Now()
+	}
+	l.head, l.dir, l.longest = head, dir, max(l.longest, dir.Parameters.MaxHeadAge)
 	return nil
+}
+
+// known is an epoch of the ledger as it was last seen, however long ago.
+func (l *ledgerView) known(ctx context.Context, number uint64) (directory.Epoch, bool, error) {
+	if err := l.take(ctx); err != nil {
+		return directory.Epoch{}, false, err
+	}
+	defer l.release()
+	if number >= uint64(len(l.epochs)) {
+		return directory.Epoch{}, false, nil
+	}
+	return l.epochs[number], true, nil
 }
 
 // epoch finds an epoch and its successor, which is nil for the newest one.

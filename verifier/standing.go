@@ -105,15 +105,8 @@ func (v *Verifier) Evidence(ctx context.Context, request [16]byte) (Verdict, []b
 	if err != nil {
 		return Verdict{}, nil, unable("looking for an answer", err)
 	}
-	verdict, err := storedVerdict(a)
+	verdict, err := v.storedVerdict(ctx, a)
 	if err != nil {
-		return Verdict{}, nil, err
-	}
-	r, err := DecodeRecord(a.Record)
-	if err != nil {
-		return Verdict{}, nil, damagedRecord(err)
-	}
-	if _, err := v.own(request, r.Request); err != nil {
 		return Verdict{}, nil, err
 	}
 	return verdict, a.Record, nil

@@ -65,7 +65,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 
 	switch answer, err := v.c.Store.Answer(ctx, p.Request); {
 	case err == nil && answer.Digest == verdict.Digest:
-		return storedVerdict(answer)
+		return v.storedVerdict(ctx, answer)
 	case err == nil:
 		return deny(AlreadyAnswered)
 	case !errors.Is(err, ErrNotFound):
@@ -99,12 +99,10 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	if scope.IsZero() {
 		return deny(InvalidRequest)
 	}
-	if r.Circuit.ProvesConsent() {
-		_, withdrawn, err := s.withdrawn.find(ctx, scope, p.Watch, r.Rule != consent.None)
-		if err != nil {
+	if r.Rule != consent.None {
+		if gone, err := s.gone(ctx, r, scope, p.Watch); err != nil {
 			return verdict, err
-		}
-		if withdrawn {
+		} else if gone {
 			return deny(Withdrawn)
 		}
 	}
@@ -130,9 +128,20 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 		return verdict, fmt.Errorf("verifier: %w", err)
 	}
 
+	if r.Rule == consent.None {
+		if gone, err := s.gone(ctx, r, scope, p.Watch); err != nil {
+			return verdict, err
+		} else if gone {
+			return deny(Withdrawn)
+		}
+	}
+
 	verdict.accept(r, p, s.dir)
 	record, err := s.record(ctx, asked.asked, p, verdict)
 	if err == nil {
+		if late := v.inTime(ctx, now); late != nil {
+			return denied(verdict, Undecided), late
+		}
 		err = v.c.Store.Accept(ctx, Answer{
 			Request: p.Request, Digest: verdict.Digest, Rule: r.Rule, Scope: scope,
 			Nullifier: p.Nullifier, Watch: p.Watch, Until: r.Until, Record: record,
@@ -149,6 +158,34 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 	return denied(verdict, Undecided), unable("keeping the answer", err)
 }
 
+// gone tells whether the consent of a presentation was withdrawn, where one is
+// proved. In a stable scope that is a look into a set. Under the rule none the
+// scope is the presentation's own and the whole log is hashed for it: then it
+// comes last, so that nobody who proves nothing causes that work.
+func (s *sight) gone(ctx context.Context, r *consent.Request, scope, watch fr.Element) (bool, error) {
+	if !r.Circuit.ProvesConsent() {
+		return false, nil
+	}
+	_, withdrawn, err := s.withdrawn.find(ctx, scope, watch, r.Rule != consent.None)
+	return withdrawn, err
+}
+
+// inTime tells whether the time for a decision that began then is not over, by
+// both clocks: a process that stood still goes on before its timers ring, and in
+// a machine that was asleep the timers slept too.
+func (v *Verifier) inTime(ctx context.Context, began time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	if v.c.Now().Round(0).Sub(began.Round(0)) > v.c.DecideWithin {
+		return fmt.Errorf("verifier: %w by this machine's clock", context.DeadlineExceeded)
+	}
+	return nil
+}
+
 // asked finds a request of this verifier, on this ledger.
 func (v *Verifier) asked(ctx context.Context, id [16]byte) (*prepared, error) {
 	a, err := v.c.Store.Request(ctx, id)
@@ -162,7 +199,7 @@ func (v *Verifier) asked(ctx context.Context, id [16]byte) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := prepare(own, a.Signed)
+	p, err := v.prepared.prepare(own, a.Signed)
 	if err != nil {
 		return nil, damagedRequest(err)
 	}
@@ -215,7 +252,7 @@ func (v *Verifier) overtaken(ctx context.Context, verdict Verdict) (Verdict, err
 		return denied(verdict, Undecided), unable("looking for an answer", err)
 	}
 	if answer.Digest == verdict.Digest {
-		return storedVerdict(answer)
+		return v.storedVerdict(ctx, answer)
 	}
 	return denied(verdict, AlreadyAnswered), nil
 }
@@ -229,18 +266,6 @@ func (v *Verifier) spentBy(ctx context.Context, verdict Verdict) (Verdict, error
 		return denied(verdict, NullifierSpent), nil
 	}
 	return out, err
-}
-
-// storedVerdict is the verdict in an answer's record.
-func storedVerdict(a Answer) (Verdict, error) {
-	r, err := DecodeRecord(a.Record)
-	if err != nil {
-		return Verdict{RequestID: a.Request, Digest: a.Digest}, damagedRecord(err)
-	}
-	if r.Verdict.RequestID != a.Request || r.Verdict.Digest != a.Digest {
-		return Verdict{RequestID: a.Request, Digest: a.Digest}, errors.New("verifier: the stored record is damaged: it is another answer's")
-	}
-	return r.Verdict, nil
 }
 
 func damagedRecord(err error) error {

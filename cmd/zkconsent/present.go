@@ -101,13 +101,17 @@ func (a *app) readRequest(ctx context.Context, from string) (*consent.SignedRequ
 // presentable refuses a request whose answer could not be sent, before anything
 // is proved. Only what the verifier signed is an address: whoever handed the
 // request on may be somebody else.
-func presentable(r *consent.SignedRequest) error {
+// One that came from elsewhere sends nothing to what listens on this machine.
+func presentable(r *consent.SignedRequest, from string) error {
 	to := r.Request.Return
 	if to == "" {
 		return errors.New("the request names no return address, so nothing can be sent; leave --present out and hand over the file")
 	}
 	if err := client.Visitable(to); err != nil {
 		return fmt.Errorf("the request's return address: %w; leave --present out and hand over the file", err)
+	}
+	if isAddress(from) && client.Local(to) && !client.Local(from) {
+		return fmt.Errorf("the request came from %q and its answer would go to this machine, at %q; leave --present out and hand over the file", from, to)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ shown before you decide.`,
 				return err
 			}
 			if send {
-				if err := presentable(r); err != nil {
+				if err := presentable(r, in); err != nil {
 					return err
 				}
 			}

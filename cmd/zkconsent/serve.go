@@ -116,6 +116,9 @@ func outliveCallers() { signal.Ignore(syscall.SIGPIPE) }
 // serve runs the process until ctx ends.
 func (a *app) serve(ctx context.Context, c *config.Config, ready string) (err error) {
 	outliveCallers()
+	if err := checkPlace(c, os.Getenv); err != nil {
+		return err
+	}
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP) // from now on, or it would end the process
 	defer signal.Stop(again)

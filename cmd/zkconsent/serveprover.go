@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -26,6 +27,9 @@ func (p *process) startProver(context.Context) error {
 			return err
 		}
 		p.log.Warn("core dumps may stay on", "error", err)
+	}
+	if v := os.Getenv("GOTRACEBACK"); v != "none" && v != "0" {
+		p.log.Warn("set GOTRACEBACK=none: if the process falls while it proves, Go writes words of the witness into the log")
 	}
 	proving.EraseBuffers()
 	c := p.c.Prover

@@ -93,7 +93,10 @@ func (a *app) verdictVerb() *cobra.Command {
 		Short: "Fetch the verdict on the accepted answer to a request, with its evidence",
 		Long: `Fetch the verdict on the accepted answer to a request from a verifier's service, and
 with --record the evidence for it, which "record check" re-runs from files alone. Exit
-status 3 means that no answer was accepted.`,
+status 3 means that no answer was accepted.
+
+A verdict is of its time: whether the consent was withdrawn since is told by
+"withdrawals" and "standing".`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			id, err := parseRequestID(args[0])

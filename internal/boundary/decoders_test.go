@@ -126,6 +126,7 @@ var decoders = map[string]map[string]string{
 		"Verify":       "FuzzVerify",
 	},
 	"internal/server": {
+		"arriving.Read":    "- hands a body's bytes on as they are",
 		"strict.Unmarshal": "FuzzStrictJSON",
 		"readSmall":        "- reads the operator's own TLS files, of bounded size, for Go's decoders",
 	},

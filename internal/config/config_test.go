@@ -265,3 +265,49 @@ func TestVariables(t *testing.T) {
 		t.Error(len(seen))
 	}
 }
+
+// TestAttack_EmptyVariable: a variable that a container sets and nobody filled
+// takes no certificate, no rule and no database away: a replica would keep
+// nullifiers for itself alone.
+func TestAttack_EmptyVariable(t *testing.T) {
+	text := minimal + "  store: {dsnFile: /srv/dsn}\n" +
+		"tls: {certFile: /srv/cert, keyFile: /srv/key, clientCAFile: /srv/ca}\n" +
+		"identity:\n  certificates: [{dns: a, roles: [insurer]}]\n  tokens: [{issuer: 'https://a.example', audience: a, roles: {g: [insurer]}}]\n"
+	plain, err := Load(Sources{File: file(t, text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var env []string
+	plain.each(func(path string, _ reflect.Value) { env = append(env, Variable(path)+"=") })
+	c, err := Load(Sources{File: file(t, text), Env: env})
+	if err != nil || c.String() != plain.String() {
+		t.Errorf("%v\n%s\nwant\n%s", err, c, plain)
+	}
+	// Who means it says so with a flag.
+	c, err = Load(Sources{File: file(t, text), Set: []string{"verifier.store.dsnFile="}})
+	if err != nil || c.Verifier.Store.DSNFile != "" {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
+// TestAttack_ConfigurationThatEverybodyWrites: whoever has an account on the
+// machine would give themselves a role.
+func TestAttack_ConfigurationThatEverybodyWrites(t *testing.T) {
+	f := file(t, minimal)
+	for mode, good := range map[os.FileMode]bool{0o600: true, 0o640: true, 0o644: true, 0o664: true, 0o666: false, 0o602: false} {
+		if err := os.Chmod(f, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(Sources{File: f}); (err == nil) != good {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+}
+
+// TestOneIssuerOnce: the guard knows an issuer by its address alone.
+func TestOneIssuerOnce(t *testing.T) {
+	_, err := Load(Sources{File: file(t, minimal+"identity:\n  tokens:\n  - {issuer: 'https://a.example', audience: a, roles: {g: [insurer]}}\n  - {issuer: 'https://a.example', audience: b, roles: {g: [insurer]}}\n")})
+	if err == nil || !strings.Contains(err.Error(), "identity.tokens[1]: stands in the list twice") {
+		t.Errorf("%v", err)
+	}
+}

@@ -90,6 +90,9 @@ func readFile(path string) ([]byte, error) {
 		return nil, errors.New("cannot be opened")
 	}
 	defer f.Close()
+	if i, err := f.Stat(); err == nil && i.Mode().IsRegular() && i.Mode().Perm()&0o002 != 0 {
+		return nil, errors.New("everybody on this machine may write it, and so give themselves any role; run chmod o-w, and read it through first")
+	}
 	b, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err != nil {
 		return nil, errors.New("cannot be read; is it a folder?")
@@ -98,18 +101,20 @@ func readFile(path string) ([]byte, error) {
 }
 
 // environment takes the variables that name a field. One that begins like a
-// section and names no field of it is a fault: it would be overlooked.
+// section and names no field of it is a fault: it would be overlooked. An empty
+// one says nothing: it is what shells and containers make of a variable that
+// nobody set, and must not take a certificate or a database away.
 func (c *Config) environment(env []string, r *report) {
 	fields := map[string]string{}
 	c.each(func(path string, _ reflect.Value) { fields[Variable(path)] = path })
 	for _, pair := range slices.Sorted(slices.Values(env)) {
 		name, value, _ := strings.Cut(pair, "=")
+		if value == "" {
+			continue
+		}
 		if path, ok := fields[name]; ok {
 			c.override(path, value, "$"+name, r)
 			continue
-		}
-		if value == "" {
-			continue // an unset variable, as some shells write it
 		}
 		for i := range reflect.TypeFor[Config]().NumField() {
 			f := reflect.TypeFor[Config]().Field(i)

@@ -74,6 +74,7 @@ const preamble = `# Configuration
 
 ` + "`zkconsent serve --config FILE`" + ` reads one file of YAML. What it says, a variable of the environment overrides, and that, a flag ` + "`--set FIELD=VALUE`" + `.
 A list in a variable or a flag is ` + "`a,b`" + `; a list of rules or a table is YAML on one line, such as ` + "`[{dns: claims.example.org, roles: [insurer]}]`" + `. It replaces the file's list as a whole.
+A variable that is empty says nothing; ` + "`--set FIELD=`" + ` takes a value away.
 Fields that do not exist, that stand twice, and variables that begin like a section and name no field of it are refused. All faults are told at once, each with its line, its field and what to do.
 Paths in the file are relative to the file's folder; those in variables and flags, to the working folder. No field holds a secret: keys and data source names stand in files that only the program's user may read.
 

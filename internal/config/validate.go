@@ -192,7 +192,7 @@ func (c *checker) identity() {
 	for i, t := range id.Tokens {
 		c.token(fmt.Sprintf("identity.tokens[%d]", i), t)
 	}
-	c.distinct("identity.tokens", len(id.Tokens), func(i int) string { return id.Tokens[i].Issuer + " " + id.Tokens[i].Audience })
+	c.distinct("identity.tokens", len(id.Tokens), func(i int) string { return id.Tokens[i].Issuer })
 	if len(id.LoopbackRoles) > 0 && c.TLS.CertFile != "" {
 		c.wrong("identity.loopbackRoles", "with TLS a role comes from a certificate or a token: take this out")
 	}

@@ -163,6 +163,9 @@ func Discovery(issuer string, roots *x509.CertPool) func(context.Context) Result
 		if u, err := url.Parse(about.Keys); err != nil || u.Host == "" {
 			return Bad(Fail, "ask whoever runs the issuer", "%s names no address of its keys", issuer)
 		}
+		if strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(about.Keys, "https:") {
+			return Bad(Fail, "ask whoever runs the issuer", "%s has its keys at an address without https, where they are not taken from", issuer)
+		}
 		var set struct {
 			Keys []json.RawMessage `json:"keys"`
 		}

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"strings"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/internal/refusal"
@@ -38,12 +39,19 @@ const maxFaults = 16
 type Rules struct {
 	validator protovalidate.Validator
 	ruled     map[protoreflect.FullName]bool // the requests that have a rule
+	lists     map[protoreflect.FullName][]list
+}
+
+// A list is a field of a request that may have so many items.
+type list struct {
+	field protoreflect.FieldDescriptor
+	most  uint64
 }
 
 // New compiles the rules of every request of the interface, so that one that
 // does not compile stops the process when it starts and not a patient's call.
 func New() (*Rules, error) {
-	r := &Rules{ruled: map[protoreflect.FullName]bool{}}
+	r := &Rules{ruled: map[protoreflect.FullName]bool{}, lists: map[protoreflect.FullName][]list{}}
 	var compiled []protoreflect.MessageDescriptor
 	for _, m := range requests() {
 		ruled, err := hasRules(m, map[protoreflect.FullName]bool{})
@@ -52,6 +60,9 @@ func New() (*Rules, error) {
 		}
 		if ruled {
 			r.ruled[m.FullName()] = true
+			if r.lists[m.FullName()], err = lists(m); err != nil {
+				return nil, err
+			}
 			compiled = append(compiled, m)
 		}
 	}
@@ -115,12 +126,35 @@ func hasRules(m protoreflect.MessageDescriptor, seen map[protoreflect.FullName]b
 	return false, nil
 }
 
+// lists are the fields of a message with a bound on their items.
+func lists(m protoreflect.MessageDescriptor) (out []list, err error) {
+	for i := range m.Fields().Len() {
+		f := m.Fields().Get(i)
+		rules, err := protovalidate.ResolveFieldRules(f)
+		if err != nil {
+			return nil, err
+		}
+		if r := rules.GetRepeated(); r != nil && r.MaxItems != nil {
+			out = append(out, list{f, r.GetMaxItems()})
+		}
+	}
+	return out, nil
+}
+
 // Check returns a refusal that names the fields of m which break their rules,
 // and nil where none does. A message without rules, of this interface or of
 // another such as grpc.health.v1, breaks none.
 func (r *Rules) Check(m proto.Message) error {
 	if !r.ruled[m.ProtoReflect().Descriptor().FullName()] {
 		return nil
+	}
+	for _, l := range r.lists[m.ProtoReflect().Descriptor().FullName()] {
+		// The library looks at every item of a list that has too many.
+		if uint64(m.ProtoReflect().Get(l.field).List().Len()) > l.most {
+			number := int32(l.field.Number())
+			words := demand(l.field.ContainingMessage(), []*validate.FieldPathElement{{FieldNumber: &number}})
+			return refusal.Field(string(l.field.Name()), "%s", words)
+		}
 	}
 	err := r.validator.Validate(m)
 	if err == nil {

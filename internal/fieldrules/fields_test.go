@@ -272,3 +272,35 @@ func BenchmarkCheck(b *testing.B) {
 		})
 	}
 }
+
+// TestAttack_ListOfManyItems: an insurer's batch of half a million items is
+// refused by its number, and not by half a million looks at its items.
+func TestAttack_ListOfManyItems(t *testing.T) {
+	r, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := &looks{Validator: r.validator}
+	r.validator = looked
+	for n, want := range map[int]int{256: 1, 257: 0, 1 << 19: 0} {
+		looked.n = 0
+		err := r.Check(&zkconsentv1.VerifyBatchRequest{Presentations: make([][]byte, n)})
+		if looked.n != want || (err == nil) != (want == 1) {
+			t.Errorf("%d items: %d looks, %v", n, looked.n, err)
+		}
+		if err != nil && (refusal.Of(err) != refusal.Malformed || !strings.Contains(err.Error(), "presentations: must have 1 to 256 items")) {
+			t.Errorf("%d items: %v", n, err)
+		}
+	}
+}
+
+// looks counts how often the library is asked.
+type looks struct {
+	protovalidate.Validator
+	n int
+}
+
+func (l *looks) Validate(m proto.Message, o ...protovalidate.ValidationOption) error {
+	l.n++
+	return l.Validator.Validate(m, o...)
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -140,7 +141,7 @@ func (g *Guard) admit(ctx context.Context, method string) (Principal, time.Time,
 	}
 	limits, caller := g.named, p.Name
 	if caller == "" {
-		limits, caller = g.anonymous, neighbourhood(o.Address)
+		limits, caller = g.anonymous, shares.Neighbourhood(o.Address)
 	}
 	if wait := limits.take(caller, Weight(method), g.now()); wait > 0 {
 		return Principal{}, time.Time{}, tooMany(wait)
@@ -154,6 +155,25 @@ func (g *Guard) admit(ctx context.Context, method string) (Principal, time.Time,
 	return Principal{}, time.Time{}, refusal.New(codes.PermissionDenied, refusal.NotAllowed, "the caller's roles do not include this call; its operator gives roles")
 }
 
+// Visit counts a page that everybody may read against the address that reads it.
+func (g *Guard) Visit(o Origin) error {
+	if wait := g.anonymous.take(shares.Neighbourhood(o.Address), 1, g.now()); wait > 0 {
+		return tooMany(wait)
+	}
+	return nil
+}
+
+// Stranger refuses a call that needs a credential and has none, by its headers
+// alone: before its message is decoded. Every call passes the interceptors all
+// the same.
+func (g *Guard) Stranger(ctx context.Context, method string) error {
+	o := originOf(ctx)
+	if o.Certificate == nil && len(o.Authorization) == 0 && !(o.Local && len(g.local) > 0) && len(g.table[method]) > 0 && !allowed(g.table, method, nil) {
+		return notSignedIn()
+	}
+	return nil
+}
+
 // signIn finds out who calls. Who shows a certificate and a token must have
 // both hold, and is whom the token names.
 func (g *Guard) signIn(ctx context.Context, o Origin) (p Principal, until time.Time, err error) {
@@ -162,10 +182,6 @@ func (g *Guard) signIn(ctx context.Context, o Origin) (p Principal, until time.T
 			return Principal{Name: "loopback", Roles: g.local}, time.Time{}, nil
 		}
 		return Principal{}, time.Time{}, nil
-	}
-	from := neighbourhood(o.Address)
-	if wait := g.failed.empty(from, g.now()); wait > 0 {
-		return Principal{}, time.Time{}, tooMany(wait)
 	}
 	shown := ""
 	if o.Certificate != nil {
@@ -180,10 +196,17 @@ func (g *Guard) signIn(ctx context.Context, o Origin) (p Principal, until time.T
 			until = certified
 		}
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return p, until, nil
-	case errors.Is(err, errAway):
+	}
+	// Only what does not hold is bounded: whoever shares an address with somebody
+	// who guesses is let in all the same.
+	from := shares.Neighbourhood(o.Address)
+	if wait := g.failed.empty(from, g.now()); wait > 0 {
+		return Principal{}, time.Time{}, tooMany(wait)
+	}
+	if errors.Is(err, errAway) {
+		g.failed.charge(from, 1, g.now()) // it may hold
 		return Principal{}, time.Time{}, refusal.Later(codes.Unavailable, refusal.NoIssuer, 5*time.Second, "the issuer of the token cannot be asked for its keys; send again later")
 	}
 	g.failed.charge(from, failedWeight, g.now())

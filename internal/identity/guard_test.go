@@ -71,6 +71,7 @@ func TestRefusesConfigurations(t *testing.T) {
 		"http":                         issuer(func(i *identity.TokenIssuer) { i.URL = "http://login.example.org" }),
 		"http to a name":               issuer(func(i *identity.TokenIssuer) { i.URL = "http://localhost:1" }),
 		"no address":                   issuer(func(i *identity.TokenIssuer) { i.URL = "login" }),
+		"a space in the address":       issuer(func(i *identity.TokenIssuer) { i.URL = "https://login.example.org/a b" }),
 		"a password in the address":    issuer(func(i *identity.TokenIssuer) { i.URL = "https://a:b@login.example.org" }),
 		"a group with an unknown role": issuer(func(i *identity.TokenIssuer) { i.Roles = map[string][]identity.Role{"g": {"root"}} }),
 		"no file of authorities":       issuer(func(i *identity.TokenIssuer) { i.CAFile = filepath.Join(t.TempDir(), "none.pem") }),
@@ -202,15 +203,16 @@ func TestAttack_CallsWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestAttack_GuessedCredentials: whoever tries credentials without end is not
-// even looked at any more, and nobody at another address notices.
+// TestAttack_GuessedCredentials: whoever tries credentials without end fills no
+// log, and nobody at another address notices.
 func TestAttack_GuessedCredentials(t *testing.T) {
+	var log strings.Builder
 	issuer := identitytest.NewIssuer(t)
 	g := newGuard(t, identity.GuardConfig{
 		Issuers:       []identity.TokenIssuer{{URL: issuer.URL(), Audience: identitytest.Audience}},
 		AnonymousRate: identity.Rate{PerSecond: 0.001, Burst: 100},
+		Logger:        slog.New(slog.NewTextHandler(&log, nil)),
 	})
-	good := "Bearer " + issuer.Token(issuer.Claims(), nil)
 	at := func(s, value string) error {
 		_, err := admitted(g, identity.Origin{Address: netip.MustParseAddr(s), Authorization: []string{value}}, reading)
 		return err
@@ -220,14 +222,85 @@ func TestAttack_GuessedCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := at("192.0.2.1", "Bearer guess"); refusal.Of(err) != refusal.TooMany || refusal.After(err) <= 0 {
-		t.Errorf("an eleventh guess: %v", err)
+	for range 100 {
+		if err := at("192.0.2.1", "Bearer guess"); refusal.Of(err) != refusal.TooMany || refusal.After(err) <= 0 {
+			t.Errorf("a guess after the bound: %v", err)
+		}
 	}
-	if err := at("192.0.2.1", good); refusal.Of(err) != refusal.TooMany {
-		t.Errorf("a right guess after the bound: %v", err)
+	if n := strings.Count(log.String(), "a credential was refused"); n != 10 {
+		t.Errorf("%d lines in the log", n)
 	}
-	if err := at("192.0.2.2", good); err != nil {
+	if err := at("192.0.2.2", "Bearer guess"); refusal.Of(err) != refusal.NotSignedIn {
 		t.Errorf("another address: %v", err)
+	}
+}
+
+// TestAttack_GuesserBehindTheSameAddress: a stranger in the hospital's network,
+// or one program of it with an old token, keeps nobody out whose credential
+// holds.
+func TestAttack_GuesserBehindTheSameAddress(t *testing.T) {
+	issuer, authority := identitytest.NewIssuer(t), identitytest.NewAuthority(t)
+	g := newGuard(t, identity.GuardConfig{
+		Issuers:       []identity.TokenIssuer{{URL: issuer.URL(), Audience: identitytest.Audience}},
+		Certificates:  []identity.CertificateRule{{DNS: "insurer.example.org", Roles: []identity.Role{identity.Insurer}}},
+		AnonymousRate: identity.Rate{PerSecond: 0.001, Burst: 100},
+	})
+	address := netip.MustParseAddr("192.0.2.1")
+	for range 50 {
+		if _, err := admitted(g, identity.Origin{Address: address, Authorization: []string{"Bearer guess"}}, reading); err == nil {
+			t.Fatal("a guess is let in")
+		}
+	}
+	for name, o := range map[string]identity.Origin{
+		"a token":       {Address: address, Authorization: []string{"Bearer " + issuer.Token(issuer.Claims(), nil)}},
+		"a certificate": {Address: address, Certificate: authority.Client("insurer.example.org").Leaf},
+		"nothing":       {Address: address},
+	} {
+		if _, err := admitted(g, o, reading); err != nil {
+			t.Errorf("who shows %s: %v", name, err)
+		}
+	}
+}
+
+// TestAttack_TokensWhileTheIssuerIsAway: nobody can say whether they hold. They
+// are bounded all the same.
+func TestAttack_TokensWhileTheIssuerIsAway(t *testing.T) {
+	issuer := identitytest.NewIssuer(t)
+	issuer.Hide(true)
+	g := newGuard(t, identity.GuardConfig{
+		Issuers:       []identity.TokenIssuer{{URL: issuer.URL(), Audience: identitytest.Audience}},
+		AnonymousRate: identity.Rate{PerSecond: 0.001, Burst: 60},
+	})
+	token := "Bearer " + issuer.Token(issuer.Claims(), nil)
+	said := map[refusal.Reason]int{}
+	for range 100 {
+		_, err := admitted(g, identity.Origin{Address: netip.MustParseAddr("192.0.2.1"), Authorization: []string{token}}, reading)
+		said[refusal.Of(err)]++
+	}
+	if said[refusal.NoIssuer] != 60 || said[refusal.TooMany] != 40 {
+		t.Errorf("%v", said)
+	}
+}
+
+// TestAttack_ClaimInOtherLetters: an issuer that lets people fill claims of
+// their own vouches for sub, and not for Sub.
+func TestAttack_ClaimInOtherLetters(t *testing.T) {
+	issuer := identitytest.NewIssuer(t)
+	g := newGuard(t, identity.GuardConfig{Issuers: []identity.TokenIssuer{{URL: issuer.URL(), Audience: identitytest.Audience}}})
+	for claim, value := range map[string]any{
+		"Sub": "insurer", "SUB": "insurer", "\u017fub": "insurer", "subject": "insurer", "Aud": identitytest.Audience, "eXp": time.Now().Add(1000 * time.Hour).Unix(), "Iat": 0, "NBF": 0, "Iss": issuer.URL(),
+	} {
+		token := issuer.Token(issuer.Claims(), map[string]any{claim: value})
+		p, err := admitted(g, identity.Origin{Authorization: []string{"Bearer " + token}}, reading)
+		if claim == "subject" {
+			if err != nil || p.Name != "token:"+issuer.URL()+" somebody" {
+				t.Errorf("another claim: %+v, %v", p, err)
+			}
+			continue
+		}
+		if refusal.Of(err) != refusal.NotSignedIn {
+			t.Errorf("%s: %+v, %v", claim, p, err)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 	waitForKeys   = 5 * time.Second
 	staleFactor   = 12 // keys hold for so many times KeysEvery while the issuer cannot be asked
 	minimalRSA    = 2048
+	maximalRSA    = 8192 // what a signature costs to verify grows with its square
 	defaultEvery  = 5 * time.Minute
 	shortestEvery = 10 * time.Millisecond
 )
@@ -156,6 +158,11 @@ func (k *keys) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err := checkURL(found.Keys); err != nil {
 		return nil, err
 	}
+	if strings.HasPrefix(k.issuer, "https:") && !strings.HasPrefix(found.Keys, "https:") {
+		// On this machine's loopback anybody with an account could answer in the
+		// issuer's name, or be asked something in ours.
+		return nil, errors.New("discovery: the keys of an issuer with https are at an address without")
+	}
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, found.Keys, nil)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %q", short(err))
@@ -206,7 +213,7 @@ func decodeKeys(b []byte) ([]jose.JSONWebKey, error) {
 func algorithm(key any) string {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
-		if key.N.BitLen() >= minimalRSA {
+		if n := key.N.BitLen(); minimalRSA <= n && n <= maximalRSA {
 			return oidc.RS256
 		}
 	case *ecdsa.PublicKey:

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/x509"
 	"net/netip"
+	"slices"
 
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -56,30 +58,22 @@ func originOf(ctx context.Context) Origin {
 			o.Certificate = info.State.VerifiedChains[0][0]
 		}
 	default:
-		// A proxy of this machine hands on what others call.
-		o.Local = o.Address.IsLoopback() && len(m.Get("forwarded"))+len(m.Get("via"))+len(m.Get("x-forwarded-for")) == 0
+		has := func(name string) bool { return len(m.Get(name)) > 0 }
+		o.Local = o.Address.IsLoopback() && !HandedOn(has) && !has("origin") && !has("sec-fetch-site")
 	}
 	return o
 }
 
-// AddressOf is the IP address in host:port, invalid where there is none.
-func AddressOf(hostPort string) netip.Addr {
-	if p, err := netip.ParseAddrPort(hostPort); err == nil {
-		return p.Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
+// HandedOn tells whether a call's headers say that a proxy of this machine hands
+// on what somebody else calls.
+func HandedOn(has func(name string) bool) bool {
+	return slices.ContainsFunc([]string{
+		"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Client-Cert",
+		"X-Real-Ip", "X-Client-Ip", "X-Original-Forwarded-For", "True-Client-Ip", "Cf-Connecting-Ip", "X-Envoy-External-Address", "X-Envoy-Internal", "X-Grpc-Web",
+	}, has)
 }
 
-// neighbourhood is the addresses that count as one caller: what a customer of a
-// provider can choose among at will.
-func neighbourhood(a netip.Addr) string {
-	bits := 32
-	if a.Is6() {
-		bits = 56
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return "nowhere"
-	}
-	return p.String()
+// AddressOf is the IP address in host:port, invalid where there is none.
+func AddressOf(hostPort string) netip.Addr {
+	return shares.Address(hostPort)
 }

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
@@ -46,7 +48,7 @@ const (
 	whyEarly     because = "it does not hold yet; compare this machine's clock with the issuer's"
 	whySignature because = "no key that the issuer publishes today signed it"
 	whyMade      because = "its audience or algorithm is not the one that is configured, or a claim is missing"
-	whySubject   because = "its subject is missing or too long"
+	whySubject   because = "its subject is missing or too long, or a claim that decides is written in other letters"
 	whyRequired  because = "a claim that is required has another value"
 	whyNobody    because = "no rule names it"
 )
@@ -123,7 +125,8 @@ func newIssuer(c TokenIssuer, now func() time.Time, log *slog.Logger) (*issuer, 
 // checkURL demands https, or plain http to this machine.
 func checkURL(s string) error {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
+	// A space would end the issuer in the name of a principal.
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.ContainsFunc(s, unicode.IsSpace) {
 		return fmt.Errorf("%w: %q is no address of an issuer", ErrConfig, s)
 	}
 	ip := net.ParseIP(u.Hostname())
@@ -147,7 +150,7 @@ func fetcher(caFile string) (*http.Client, error) {
 		if !pool.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("%w: %s holds no certificate", ErrConfig, caFile)
 		}
-		transport.TLSClientConfig.RootCAs = pool
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	return &http.Client{
 		Transport:     &bounded{transport},
@@ -250,7 +253,7 @@ func (i *issuer) principal(ctx context.Context, token string) (Principal, time.T
 		return Principal{}, time.Time{}, whyMade
 	}
 	var claims map[string]json.RawMessage
-	if err := verified.Claims(&claims); err != nil || verified.Subject == "" || len(verified.Subject) > maxSub {
+	if err := verified.Claims(&claims); err != nil || disguised(claims) || verified.Subject == "" || len(verified.Subject) > maxSub {
 		return Principal{}, time.Time{}, whySubject
 	}
 	soon := i.now().Add(maxSkew)
@@ -272,6 +275,20 @@ func (i *issuer) principal(ctx context.Context, token string) (Principal, time.T
 		}
 	}
 	return p, verified.Expiry, nil
+}
+
+// disguised tells whether a claim is one of those that decide, in other letters:
+// Go's decoder, and so go-oidc, takes Sub for sub, and an issuer may let people
+// fill such a claim with whatever they like.
+func disguised(claims map[string]json.RawMessage) bool {
+	for name := range claims {
+		for _, decides := range []string{"iss", "sub", "aud", "exp", "iat", "nbf"} {
+			if name != decides && strings.EqualFold(name, decides) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // begun tells whether a claim nbf is over; one that is not there is. go-oidc

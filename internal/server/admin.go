@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type AdminConfig struct {
 
 // An Admin is the operator's own listener: metrics, profiles and a sign of
 // life, on loopback alone. Whoever has an account on the machine can read it; a
-// profile shows which work is done, never for whom.
+// profile shows which work is done, never for whom or with what.
 type Admin struct {
 	listener net.Listener
 	http     *http.Server
@@ -36,7 +37,7 @@ func NewAdmin(c AdminConfig) (*Admin, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", alive)
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/", withoutArguments(pprof.Index))
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
@@ -74,6 +75,19 @@ func (a *Admin) Serve(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// withoutArguments refuses the forms of profiles in which Go prints the words
+// that functions were called with: while a proof is made, these are pieces of a
+// witness.
+func withoutArguments(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if form, _ := strconv.Atoi(r.FormValue("debug")); form > 1 {
+			http.Error(w, "profiles with the arguments of functions are not served; debug=1 shows the functions", http.StatusForbidden)
+			return
+		}
+		next(w, r)
+	}
 }
 
 // onlyLocal refuses what a page in the operator's browser asks for: by a name

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/zkconsent/zkconsent/internal/server"
@@ -52,6 +53,53 @@ func TestAdmin(t *testing.T) {
 		t.Errorf("no metrics: %d", got.http)
 	}
 	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// blocked waits with a value that no profile may show.
+//
+//go:noinline
+func blocked(witness [4]uint64, until <-chan struct{}) uint64 {
+	<-until
+	return witness[0] ^ witness[3]
+}
+
+// TestAttack_WitnessInAProfile: whoever has an account on the machine reads
+// profiles. Those in which Go prints the arguments of functions, which are
+// pieces of witnesses where a proof is made, are not served.
+func TestAttack_WitnessInAProfile(t *testing.T) {
+	a, err := server.NewAdmin(server.AdminConfig{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Serve(ctx) }()
+	until, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		_ = blocked([4]uint64{0x5ec2e75ec2e7, 0x5ec2e75ec2e7, 0x5ec2e75ec2e7, 0x5ec2e75ec2e7}, until)
+	}()
+	for path, want := range map[string]int{
+		"goroutine": 200, "goroutine?debug=0": 200, "goroutine?debug=1": 200, "heap?debug=1": 200, "cmdline": 200,
+		"goroutine?debug=2": 403, "goroutine?debug=02": 403, "goroutine?debug=3": 403, "goroutine?debug=1&debug=2": 200, "goroutine?debug=2&debug=1": 403,
+		"goroutine?DEBUG=2": 200, "goroutine?%64ebug=2": 403, "goroutine?debug=%32": 403, "goroutine?debug=+2": 200, "goroutine?debug=%2B2": 403, "/goroutine?debug=2": 307, "heap?debug=2": 403,
+	} {
+		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		got := ask(t, client, http.MethodGet, "http://"+a.Addr()+"/debug/pprof/"+path, nil)
+		client.CloseIdleConnections()
+		if got.http != want {
+			t.Errorf("%s: %d, want %d", path, got.http, want)
+		}
+		if strings.Contains(string(got.body), "5ec2e7") {
+			t.Errorf("%s: the value is shown", path)
+		}
+	}
+	close(until)
+	<-over
+	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}

@@ -90,8 +90,8 @@ func (c *calls) note(ctx context.Context, method string, began time.Time, err *e
 	}
 	*err = complete(*err)
 	level := slog.LevelInfo
-	if strings.HasPrefix(method, healthService) {
-		level = slog.LevelDebug
+	if strings.HasPrefix(method, healthService) || refusal.Of(*err) == refusal.TooMany {
+		level = slog.LevelDebug // or who calls without end writes the log without end
 	}
 	c.log.LogAttrs(ctx, level, "call", slog.String("method", c.name(method)), slog.String("code", status.Code(*err).String()), slog.Duration("took", time.Since(began)))
 }

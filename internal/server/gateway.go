@@ -15,6 +15,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -24,22 +25,25 @@ import (
 // A face is REST: the gateway, and the pages beside it.
 type face struct {
 	inside *inside
+	guard  *identity.Guard // nil counts nobody's pages
 	pages  map[string]http.Handler
 	mux    *runtime.ServeMux
 	log    *slog.Logger
-	bulky  chan struct{} // a place for each large body that is read
+	bulky  *shares.Places // one for each large body that is read
 }
 
 const (
-	// maxBulky bounds the large bodies that are read at once.
+	// maxBulky bounds the large bodies that are read at once, and bulkyEach those
+	// of one neighbourhood.
 	maxBulky   = 64
+	bulkyEach  = maxBulky / 4
 	bulkyBytes = 64 << 10
 )
 
 type callerContext struct{}
 
-func newFace(i *inside, pages map[string]http.Handler, log *slog.Logger) *face {
-	f := &face{inside: i, pages: pages, log: log, bulky: make(chan struct{}, maxBulky)}
+func newFace(i *inside, c Config, pages map[string]http.Handler) *face {
+	f := &face{inside: i, guard: c.Guard, pages: pages, log: c.Logger, bulky: shares.New(maxBulky, bulkyEach)}
 	f.mux = runtime.NewServeMux(
 		// The gateway's own default lets Grpc-Metadata-* through; see also bare.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
@@ -64,12 +68,35 @@ func newFace(i *inside, pages map[string]http.Handler, log *slog.Logger) *face {
 func (f *face) handler() http.Handler {
 	return f.caught(aged(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if disguised(r.URL.EscapedPath()) {
+			misrouted(r.Context(), nil, nil, w, r, http.StatusBadRequest)
+			return
+		}
 		if page := f.page(r.URL.Path); page != nil {
+			// Whether it lives is asked by those who send it calls, without end.
+			if p := r.URL.Path; f.guard != nil && p != "/healthz" && p != "/readyz" {
+				if err := f.guard.Visit(origin(r)); err != nil {
+					writeFault(w, 0, err)
+					return
+				}
+			}
 			page.ServeHTTP(w, r)
 			return
 		}
 		f.bounded(revalidated(f.bare(f.mux))).ServeHTTP(w, r)
 	})))
+}
+
+// disguised tells whether a path has an escape that it does not need, or that of
+// a slash: a proxy with a rule for paths would see another one than is served.
+func disguised(path string) bool {
+	for _, part := range strings.Split(path, "%")[1:] {
+		c, err := strconv.ParseUint(part[:min(len(part), 2)], 16, 8)
+		if err != nil || c == '/' || c == '-' || c == '.' || c == '_' || c == '~' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' {
+			return true
+		}
+	}
+	return false
 }
 
 // page finds the page of a path: the one of that name, or one that ends with a
@@ -87,12 +114,12 @@ func (f *face) page(path string) (found http.Handler) {
 	return found
 }
 
-// bare hands on a request with the two headers that say how its body and its
-// answer are written, and with a number by which its call finds who makes it.
-// Past its header matcher the gateway still makes metadata of Authorization,
-// X-Forwarded-*, Host and the remote address, and obeys Grpc-Timeout: what an
-// unknown caller writes there would look to a service like something that the
-// gateway vouches for.
+// bare hands on a request without its headers, and with a number by which its
+// call finds who makes it. Past its header matcher the gateway still makes
+// metadata of Authorization, X-Forwarded-*, Host and the remote address, obeys
+// Grpc-Timeout, and logs a Content-Type that it cannot read: what an unknown
+// caller writes there would look to a service, or to an operator, like something
+// that the gateway vouches for.
 func (f *face) bare(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, end := f.inside.begin(origin(r))
@@ -103,11 +130,6 @@ func (f *face) bare(next http.Handler) http.Handler {
 		ctx = context.WithValue(context.WithValue(ctx, callerContext{}, caller), openingKey{}, o)
 		b := r.WithContext(ctx)
 		b.Header = http.Header{}
-		for _, name := range []string{"Accept", "Content-Type"} {
-			if v := r.Header.Get(name); v != "" {
-				b.Header.Set(name, v)
-			}
-		}
 		b.Host, b.RemoteAddr = "", ""
 		next.ServeHTTP(o, b)
 	})
@@ -119,7 +141,9 @@ func origin(r *http.Request) identity.Origin {
 	o := identity.Origin{Authorization: r.Header.Values("Authorization"), Address: identity.AddressOf(r.RemoteAddr)}
 	if r.TLS == nil {
 		o.Local = o.Address.IsLoopback() && ownAccount(r)
-	} else if len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 {
+	} else if len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 0 && !foreignPage(r) {
+		// A browser shows its certificate for whatever page asks; the page is not
+		// whom it names.
 		o.Certificate = r.TLS.VerifiedChains[0][0]
 	}
 	return o
@@ -129,15 +153,7 @@ func origin(r *http.Request) identity.Origin {
 // what somebody else asks for: a proxy, or a page in a browser, which may even
 // have a name of its own for this machine.
 func ownAccount(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
-		if len(r.Header.Values(name)) > 0 {
-			return false
-		}
-	}
-	if from := r.Header.Get("Origin"); from != "" && from != "http://"+r.Host {
-		return false
-	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" && site != "same-origin" {
+	if identity.HandedOn(func(name string) bool { return len(r.Header.Values(name)) > 0 }) || foreignPage(r) {
 		return false
 	}
 	host := r.Host
@@ -148,6 +164,25 @@ func ownAccount(r *http.Request) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// foreignPage tells whether a page of another origin in a browser asks.
+func foreignPage(r *http.Request) bool {
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	for _, from := range r.Header.Values("Origin") {
+		if from != scheme+r.Host {
+			return true
+		}
+	}
+	for _, site := range r.Header.Values("Sec-Fetch-Site") {
+		if site != "none" && site != "same-origin" {
+			return true
+		}
+	}
+	return false
+}
+
 // bounded bounds a body, and how many large ones are in memory at once.
 func (f *face) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -156,13 +191,12 @@ func (f *face) bounded(next http.Handler) http.Handler {
 			return
 		}
 		if r.ContentLength < 0 || r.ContentLength > bulkyBytes {
-			select {
-			case f.bulky <- struct{}{}:
-				defer func() { <-f.bulky }()
-			default:
+			from := shares.Neighbourhood(shares.Address(r.RemoteAddr))
+			if !f.bulky.Take(from) {
 				writeFault(w, 0, refusal.Later(codes.ResourceExhausted, refusal.Busy, time.Second, "as many large bodies are on their way as can be; send again later"))
 				return
 			}
+			defer f.bulky.Give(from)
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
@@ -171,20 +205,6 @@ func (f *face) bounded(next http.Handler) http.Handler {
 
 func tooLarge() error {
 	return refusal.New(codes.InvalidArgument, refusal.Malformed, "the body is too large: a message may have %d bytes", MaxMessage)
-}
-
-// aged lets a connection that is old end with its answer, as those of gRPC do.
-func aged(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p, ok := r.Context().Value(placeKey{}).(*placed); ok {
-			p.enter()
-			defer p.leave()
-			if time.Since(p.since) > maxAge {
-				w.Header().Set("Connection", "close")
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // caught makes an answer of a panic in a page or in the gateway.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -16,6 +17,7 @@ import (
 const (
 	healthService = "/grpc.health.v1.Health/"
 	maxWatching   = 64 // of the health service's streams
+	watchingEach  = maxWatching / 4
 	watchEvery    = time.Second
 	attendEvery   = 2 * time.Second
 )
@@ -27,7 +29,7 @@ type health struct {
 	ask      func() error
 	log      *slog.Logger
 	services map[string]bool
-	watching chan struct{}
+	watching *shares.Places
 	stopping chan struct{} // closed when the end has begun
 
 	mu   sync.Mutex
@@ -36,7 +38,7 @@ type health struct {
 }
 
 func newHealth(ask func() error, log *slog.Logger) *health {
-	return &health{ask: ask, log: log, services: map[string]bool{"": true}, watching: make(chan struct{}, maxWatching), stopping: make(chan struct{})}
+	return &health{ask: ask, log: log, services: map[string]bool{"": true}, watching: shares.New(maxWatching, watchingEach), stopping: make(chan struct{})}
 }
 
 // ready asks the process. Why it is not ready goes into the log, once.
@@ -96,12 +98,11 @@ func (h *health) Check(_ context.Context, r *healthv1.HealthCheckRequest) (*heal
 
 // Watch sends the state, and each change of it.
 func (h *health) Watch(r *healthv1.HealthCheckRequest, stream grpc.ServerStreamingServer[healthv1.HealthCheckResponse]) error {
-	select {
-	case h.watching <- struct{}{}:
-		defer func() { <-h.watching }()
-	default:
+	from := shares.Caller(stream.Context())
+	if !h.watching.Take(from) {
 		return refusal.Later(codes.ResourceExhausted, refusal.Busy, 10*time.Second, "as many watch as can; call Check now and then")
 	}
+	defer h.watching.Give(from)
 	if !h.services[r.Service] {
 		return stream.Send(&healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_SERVICE_UNKNOWN})
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 )
@@ -75,6 +77,8 @@ func (i *inside) origin(ctx context.Context) (context.Context, error) {
 	if !ok {
 		return nil, status.Error(codes.Canceled, "its caller has gone")
 	}
+	// Who shares places out looks at the connection: this one is the caller's.
+	ctx = peer.NewContext(ctx, &peer.Peer{Addr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(o.Address, 0))})
 	return metadata.NewIncomingContext(identity.WithOrigin(ctx, o), m), nil
 }
 

@@ -3,6 +3,8 @@ package server
 import (
 	"errors"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -41,6 +43,18 @@ func (c *crowd) dial() net.Conn {
 	conn, err := net.Dial("tcp", c.l.Addr().String())
 	if err != nil {
 		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// dialFrom opens a connection from another address of this machine.
+func (c *crowd) dialFrom(address string) net.Conn {
+	c.t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	conn, err := d.Dial("tcp", c.l.Addr().String())
+	if err != nil {
+		c.t.Skipf("this machine has one address on loopback: %v", err)
 	}
 	c.t.Cleanup(func() { conn.Close() })
 	return conn
@@ -138,6 +152,97 @@ func TestAttack_IdleConnectionsHoldPlaces(t *testing.T) {
 	}
 	if n := c.l.open(); n != 3 {
 		t.Errorf("%d are open", n)
+	}
+}
+
+// TestAttack_EveryPlaceFromOneAddress: whoever has a call under way in every
+// place keeps its own kind waiting, and nobody from elsewhere.
+func TestAttack_EveryPlaceFromOneAddress(t *testing.T) {
+	c := newCrowd(t, 4)
+	var conns []net.Conn
+	for range 4 {
+		conns = append(conns, c.dial())
+		c.take().enter()
+	}
+	c.dial()
+	c.none("a fifth of the same address has no place")
+	for i := range 2 {
+		c.dialFrom("127.0.0.2")
+		p := c.take()
+		if p.from != "127.0.0.2/32" {
+			t.Fatalf("%s got in", p.from)
+		}
+		p.enter()
+		if !closed(t, conns[i]) || closed(t, conns[i+1]) {
+			t.Errorf("the oldest call does not give way first")
+		}
+	}
+	c.dialFrom("127.0.0.2")
+	c.none("two addresses share the places, and one gets more")
+	if n := c.l.open(); n != 4 {
+		t.Errorf("%d are open", n)
+	}
+}
+
+// TestAttack_NewcomersWithoutEnd: those who wait for a place are bounded, and
+// stand in nobody's way.
+func TestAttack_NewcomersWithoutEnd(t *testing.T) {
+	c := newCrowd(t, 2)
+	for range 2 {
+		c.dial()
+		c.take().enter()
+	}
+	for range 2 * maxWaiting {
+		c.dial()
+	}
+	c.dialFrom("127.0.0.2")
+	if p := c.take(); p.from != "127.0.0.2/32" {
+		t.Errorf("%s got in", p.from)
+	}
+	c.l.mu.Lock()
+	defer c.l.mu.Unlock()
+	if c.l.waiting > maxWaiting {
+		t.Errorf("%d wait", c.l.waiting)
+	}
+}
+
+// short is a listener of a process whose file descriptors have run out.
+type short struct {
+	net.Listener
+	times int
+}
+
+func (s *short) Accept() (net.Conn, error) {
+	if s.times--; s.times >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept", syscall.EMFILE)}
+	}
+	return s.Listener.Accept()
+}
+
+// TestAttack_DescriptorsRunOut: when there are no file descriptors for a while,
+// it serves again once there are.
+func TestAttack_DescriptorsRunOut(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limit(&short{inner, 4}, 1)
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	l.Close()
+	for range 2 {
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after its end: %v", err)
+		}
 	}
 }
 

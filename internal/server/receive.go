@@ -2,12 +2,18 @@ package server
 
 import (
 	"context"
+	"errors"
+	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
@@ -20,6 +26,7 @@ const (
 	slowAfter   = 2 * time.Second  // a message that takes longer is slow
 	slowTimeout = 15 * time.Second // and is not waited for longer than this
 	maxSlow     = 128              // slow messages are waited for at once
+	slowEach    = maxSlow / 4      // of them from one neighbourhood
 	largeAnswer = 16 << 10         // bytes; smaller ones are not watched
 
 	slowestReader = 64 << 10 // bytes a second
@@ -38,15 +45,21 @@ const (
 // for outsiders.
 type receivers struct {
 	listener *limited
-	slow     chan struct{} // a place for each slow message
+	guard    *identity.Guard // nil refuses nobody
+	slow     *shares.Places  // one for each slow message
 }
 
-func newReceivers(l *limited) *receivers { return &receivers{l, make(chan struct{}, maxSlow)} }
+func newReceivers(l *limited, g *identity.Guard) *receivers {
+	return &receivers{l, g, shares.New(maxSlow, slowEach)}
+}
 
 // A passage is the time that one message takes.
 type passage struct {
-	slow chan struct{}
+	slow *shares.Places
+	from string // whose it is
 	cut  func() // ends it
+
+	arrived atomic.Bool // the message is complete
 
 	mu    sync.Mutex
 	over  bool
@@ -55,8 +68,8 @@ type passage struct {
 }
 
 // begin starts a passage, which end ends.
-func (r *receivers) begin(cut func()) *passage {
-	x := &passage{slow: r.slow, cut: cut}
+func (r *receivers) begin(from string, cut func()) *passage {
+	x := &passage{slow: r.slow, from: from, cut: cut}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.timer = time.AfterFunc(slowAfter, x.late)
@@ -70,13 +83,12 @@ func (x *passage) late() {
 	if x.over {
 		return
 	}
-	select {
-	case x.slow <- struct{}{}:
+	if x.slow.Take(x.from) {
 		x.place = true
-		x.timer = time.AfterFunc(slowTimeout-slowAfter, x.cut)
-	default:
-		go x.cut()
+		x.timer = time.AfterFunc(slowTimeout-slowAfter, func() { x.cut(); x.end() })
+		return
 	}
+	go x.cut()
 }
 
 // end may be called more than once, and of none.
@@ -92,7 +104,7 @@ func (x *passage) end() {
 	x.over = true
 	x.timer.Stop()
 	if x.place {
-		<-x.slow
+		x.slow.Give(x.from)
 	}
 }
 
@@ -102,13 +114,41 @@ type (
 )
 
 // tap sees a call before its message. It refuses names of methods that are
-// none: what is routed and what the guard looks up must be one.
+// none, since what is routed and what the guard looks up must be one, and what
+// needs no look at the message to be refused.
 func (r *receivers) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if m := info.FullMethodName; !strings.HasPrefix(m, "/") || strings.Count(m, "/") != 2 {
 		return ctx, refusal.New(codes.PermissionDenied, refusal.NotAllowed, "the caller's roles do not include this call; its operator gives roles")
 	}
+	if ctx.Err() != nil {
+		// Its time is over before it begins: gRPC answers it by itself, and tells
+		// nobody of its end.
+		return ctx, nil
+	}
+	if r.guard != nil {
+		if err := r.guard.Stranger(ctx, info.FullMethodName); err != nil {
+			return ctx, err
+		}
+	}
 	ctx, cut := context.WithCancel(ctx)
-	return context.WithValue(ctx, passageKey{}, r.begin(cut)), nil
+	from := ""
+	if p, ok := ctx.Value(placeKey{}).(*placed); ok && p != nil {
+		from = p.from
+	}
+	return context.WithValue(ctx, passageKey{}, r.begin(from, cut)), nil
+}
+
+// uncompressed takes no compressed message: a kilobyte of one may be a message
+// of a thousand, and is unpacked before it is known who calls. Of the forms of
+// compression, a library that sends traces brings gzip along.
+type uncompressed struct{}
+
+// Type is the form that it refuses.
+func (uncompressed) Type() string { return gzip.Name }
+
+// Do refuses.
+func (uncompressed) Do(io.Reader) ([]byte, error) {
+	return nil, errors.New("compressed messages are not taken; send them as they are")
 }
 
 // TagConn finds the place of a connection.
@@ -129,10 +169,13 @@ func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	switch s := s.(type) {
 	case *stats.Begin:
 		if p != nil {
-			p.enter()
+			p.touch()
 		}
 	case *stats.InPayload:
 		x.end()
+		if p != nil && x != nil && !x.arrived.Swap(true) {
+			p.enter()
+		}
 	case *stats.OutPayload:
 		if p != nil {
 			p.queue(s.WireLength)
@@ -140,7 +183,9 @@ func (r *receivers) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	case *stats.End:
 		x.end()
 		if p != nil {
-			p.leave()
+			if x != nil && x.arrived.Load() {
+				p.leave()
+			}
 			if status.Code(s.Error) == codes.Canceled && !p.resets.Allow() {
 				_ = p.Close()
 			}

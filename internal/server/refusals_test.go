@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
+	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/internal/server"
 	"google.golang.org/grpc"
@@ -223,5 +227,110 @@ func TestLogOfCalls(t *testing.T) {
 	if s := log.String(); !strings.Contains(s, "method=/zkconsent.v1.RegistryService/GetGenesis code=InvalidArgument took=") || !strings.Contains(s, "method=unknown code=Unimplemented") ||
 		strings.Contains(s, secretText) || strings.Contains(s, "127.0.0.1") {
 		t.Errorf("%s", s)
+	}
+}
+
+// huge answers with more than a connection holds.
+type huge struct{ failing }
+
+func (h *huge) GetDirectory(context.Context, *zkconsentv1.GetDirectoryRequest) (*zkconsentv1.GetDirectoryResponse, error) {
+	return &zkconsentv1.GetDirectoryResponse{Directory: make([]byte, 6<<20)}, nil
+}
+
+func (h *huge) WatchWithdrawals(_ *zkconsentv1.WatchWithdrawalsRequest, s grpc.ServerStreamingServer[zkconsentv1.WatchWithdrawalsResponse]) error {
+	for {
+		if err := s.Send(&zkconsentv1.WatchWithdrawalsResponse{Checkpoint: make([]byte, 1<<20)}); err != nil {
+			return err
+		}
+	}
+}
+
+// TestAttack_CallersInTheLogOfALibrary: the gateway logs what it cannot write
+// and what it cannot read past the log of the process, with the caller's address
+// and the caller's words. It is handed neither.
+func TestAttack_CallersInTheLogOfALibrary(t *testing.T) {
+	h := &huge{}
+	x := serveConfig(t, server.Config{Services: []server.Service{{
+		Register: func(g *grpc.Server) { zkconsentv1.RegisterRegistryServiceServer(g, h) },
+		Gateway:  zkconsentv1.RegisterRegistryServiceHandler,
+	}}})
+	for range 3 {
+		for _, path := range []string{"/v1/directory", "/v1/withdrawals"} {
+			c, err := net.Dial("tcp", x.RESTAddr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+			head := make([]byte, 12)
+			if _, err := io.ReadFull(c, head); err != nil || string(head) != "HTTP/1.1 200" {
+				t.Fatalf("%s: %q, %v", path, head, err)
+			}
+			if err := c.(*net.TCPConn).SetLinger(0); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+		}
+	}
+	a := ask(t, http.DefaultClient, http.MethodPost, "http://"+x.RESTAddr()+"/v1/transactions", []byte("{}"), "Content-Type", "text/"+secretText+"; =")
+	if a.http != http.StatusOK {
+		t.Errorf("a Content-Type that is none: %d %s", a.http, a.body)
+	}
+	if err := x.stop(); err != nil { // whatever was to be logged has been
+		t.Error(err)
+	}
+	if said := aside.String(); strings.Contains(said, "127.0.0.1") || strings.Contains(said, secretText) {
+		t.Errorf("%s", said)
+	}
+}
+
+// TestAttack_LogWithoutEnd: who calls beyond their rate does not fill the disk of
+// the log, on which the store may lie.
+func TestAttack_LogWithoutEnd(t *testing.T) {
+	log := &lines{}
+	x := serveConfig(t, server.Config{
+		Services: everything(), Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Guard: guard(t, identity.GuardConfig{AnonymousRate: identity.Rate{PerSecond: 0.001, Burst: 60}}),
+	})
+	conn, refused := x.plain(t), 0
+	for range 200 {
+		err := call(short(t), conn, "/zkconsent.v1.RegistryService/GetGenesis")
+		if refusal.Of(err) == refusal.TooMany {
+			refused++
+		}
+	}
+	if err := x.stop(); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(log.String(), "msg=call"); refused < 100 || n != 200-refused {
+		t.Errorf("%d calls beyond the rate, %d lines", refused, n)
+	}
+}
+
+// TestAttack_PagesWithoutEnd: the documents of the interface are large, and a
+// request for one is small: they count against the address that reads them.
+func TestAttack_PagesWithoutEnd(t *testing.T) {
+	x := serveConfig(t, server.Config{
+		Services: everything(), Guard: guard(t, identity.GuardConfig{AnonymousRate: identity.Rate{PerSecond: 0.001, Burst: 60}}),
+		Pages: map[string]http.Handler{"/docs": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("docs")) })},
+	})
+	served := 0
+	for range 100 {
+		switch a := ask(t, http.DefaultClient, http.MethodGet, "http://"+x.RESTAddr()+"/docs", nil); {
+		case a.http == http.StatusOK:
+			served++
+		case a.http != http.StatusTooManyRequests || a.reason != string(refusal.TooMany) || a.header.Get("Retry-After") == "":
+			t.Fatalf("%d %s", a.http, a.body)
+		}
+	}
+	if served != 60 {
+		t.Errorf("%d pages are served", served)
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if a := ask(t, http.DefaultClient, http.MethodGet, "http://"+x.RESTAddr()+path, nil); a.http != http.StatusOK {
+			t.Errorf("%s: %d %s", path, a.http, a.body)
+		}
 	}
 }

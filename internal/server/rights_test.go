@@ -183,7 +183,7 @@ func TestAttack_OddPaths(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"//v1/scopes/stats", "/v1//scopes/stats", "/v1/scopes/stats/", "/V1/scopes/stats", "/v1/scopes/%73tats", "/v1/../v1/scopes/stats", "/v1/scopes/stats;x", "/" + stats, "/healthz/../v1/scopes/stats"} {
+	for _, path := range []string{"//v1/scopes/stats", "/v1//scopes/stats", "/v1/scopes/stats/", "/V1/scopes/stats", "/v1/../v1/scopes/stats", "/v1/scopes/stats;x", "/" + stats, "/healthz/../v1/scopes/stats"} {
 		a := ask(t, x.client(t), http.MethodGet, "https://"+x.RESTAddr()+path, nil)
 		if a.http != http.StatusNotFound && a.http != http.StatusUnauthorized || a.reason == "" {
 			t.Errorf("REST, %s: %d %s", path, a.http, a.body)
@@ -335,5 +335,40 @@ func TestLoopbackRoles(t *testing.T) {
 	none := serveConfig(t, server.Config{Services: everything(), Guard: guard(t, identity.GuardConfig{})})
 	if a := ask(t, http.DefaultClient, http.MethodGet, "http://"+none.RESTAddr()+"/v1/scopes/stats", nil); a.http != http.StatusUnauthorized {
 		t.Errorf("without a config: %d %s", a.http, a.body)
+	}
+}
+
+// TestAttack_StrangersMessage: a caller without a credential, of a call that
+// needs one, is refused by its headers, and nobody decodes what it sends.
+func TestAttack_StrangersMessage(t *testing.T) {
+	x := serveTLS(t, server.Config{Services: everything()}, identity.GuardConfig{
+		Certificates: []identity.CertificateRule{{DNS: "insurer.example.org", Roles: []identity.Role{identity.Insurer}}},
+	})
+	const batch = "/zkconsent.v1.VerifierService/VerifyBatch"
+	stream, err := x.dial(t).NewStream(short(t), &grpc.StreamDesc{ServerStreams: true}, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// No message is sent at all.
+	if err := stream.RecvMsg(&zkconsentv1.VerifyBatchResponse{}); refusal.Of(err) != refusal.NotSignedIn {
+		t.Errorf("%v", err)
+	}
+	if err := call(short(t), x.dial(t, x.authority.Client("insurer.example.org")), batch); status.Code(err) != codes.Unimplemented {
+		t.Errorf("somebody with a credential: %v", err)
+	}
+}
+
+// TestAttack_PathsInTwoSpellings: a proxy that keeps a path from the public sees
+// the path that is served, and no other spelling of it is.
+func TestAttack_PathsInTwoSpellings(t *testing.T) {
+	x := serveConfig(t, server.Config{Services: everything(), Pages: map[string]http.Handler{"/docs": http.NotFoundHandler()}})
+	for path, want := range map[string]int{
+		"/v1/scopes/stats": http.StatusNotImplemented, "/v1/buckets/1/AA%3D%3D": http.StatusNotImplemented, "/v1/buckets/1/%2BAAA": http.StatusNotImplemented,
+		"/v1/scopes%2Fstats": http.StatusBadRequest, "/v1/scopes%2fstats": http.StatusBadRequest, "/v1/scopes/%73tats": http.StatusBadRequest, "/v1/%2e/scopes/stats": http.StatusBadRequest,
+		"/%64ocs": http.StatusBadRequest, "/%68ealthz": http.StatusBadRequest, "/v1/logs/%52ECORDS": http.StatusBadRequest, "/healthz": http.StatusOK,
+	} {
+		if a := ask(t, http.DefaultClient, http.MethodGet, "http://"+x.RESTAddr()+path, nil); a.http != want || a.http == http.StatusBadRequest && a.reason != string(refusal.Malformed) {
+			t.Errorf("%s: %d %s", path, a.http, a.body)
+		}
 	}
 }

@@ -120,7 +120,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 
 // serveGRPC makes the server for outsiders.
 func (s *Server) serveGRPC(c Config, all *calls, secure *reloading) {
-	r := newReceivers(s.grpcListener)
+	r := newReceivers(s.grpcListener, c.Guard)
 	options := []grpc.ServerOption{
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(headerTimeout),
@@ -132,6 +132,8 @@ func (s *Server) serveGRPC(c Config, all *calls, secure *reloading) {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
 		grpc.InTapHandle(r.tap),
 		grpc.StatsHandler(r),
+		//lint:ignore SA1019 what it is to be replaced by is one for the whole process, its clients among them
+		grpc.RPCDecompressor(uncompressed{}),
 	}
 	if secure != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(secure.config("h2"))))
@@ -178,7 +180,7 @@ func (s *Server) serveREST(ctx context.Context, c Config, all *calls, secure *re
 	for path, page := range c.Pages {
 		pages[path] = page
 	}
-	f := newFace(s.inside, pages, c.Logger)
+	f := newFace(s.inside, c, pages)
 	for _, service := range c.Services {
 		if service.Gateway == nil {
 			continue

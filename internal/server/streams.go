@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"google.golang.org/grpc/status"
@@ -52,7 +53,24 @@ func (o *opening) Write(b []byte) (int, error) {
 	if o.drop {
 		return len(b), nil
 	}
-	return o.ResponseWriter.Write(b)
+	n, err := o.ResponseWriter.Write(b)
+	return n, gone(err)
+}
+
+// FlushError is for the gateway's streams.
+func (o *opening) FlushError() error {
+	return gone(http.NewResponseController(o.ResponseWriter).Flush())
+}
+
+var errGone = errors.New("server: the caller has gone")
+
+// gone is an error of a connection without its addresses: what the gateway
+// cannot write, it logs, past the log of this process.
+func gone(err error) error {
+	if err != nil {
+		return errGone
+	}
+	return nil
 }
 
 // Unwrap lets a stream flush.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,10 +23,11 @@ type reloading struct {
 	files TLS
 	log   *slog.Logger
 
-	mu     sync.Mutex
+	using atomic.Pointer[tls.Config]
+
+	mu     sync.Mutex        // of who looks
 	looked time.Time         // when the files were read last
 	tried  [sha256.Size]byte // what they held then
-	using  *tls.Config
 }
 
 func newReloading(files TLS, log *slog.Logger) (*reloading, error) {
@@ -35,7 +37,8 @@ func newReloading(files TLS, log *slog.Logger) (*reloading, error) {
 		return nil, err
 	}
 	r.tried = digest(contents)
-	r.using, err = contents.config(files)
+	c, err := contents.config(files)
+	r.using.Store(c)
 	return r, err
 }
 
@@ -52,34 +55,38 @@ func (r *reloading) config(protocol string) *tls.Config {
 	}
 }
 
-// current looks at the files if it is time to, and returns what holds.
+// current looks at the files if it is time to, and returns what holds. A file
+// that cannot be read to its end, as of a file server that is away, keeps nobody
+// waiting but who looks.
 func (r *reloading) current() *tls.Config {
-	r.mu.Lock()
+	if !r.mu.TryLock() {
+		return r.using.Load()
+	}
 	defer r.mu.Unlock()
 	if time.Since(r.looked) < lookAgain {
-		return r.using
+		return r.using.Load()
 	}
 	r.looked = time.Now()
 	contents, err := r.read()
 	if err == nil {
 		sum := digest(contents)
 		if sum == r.tried {
-			return r.using
+			return r.using.Load()
 		}
 		r.tried = sum
 		var c *tls.Config
 		if c, err = contents.config(r.files); err == nil {
-			r.using = c
+			r.using.Store(c)
 			r.log.Info("a new TLS certificate is in use", slog.String("file", r.files.CertFile))
-			return r.using
+			return c
 		}
 	} else if r.tried == ([sha256.Size]byte{}) {
-		return r.using // it was said already
+		return r.using.Load() // it was said already
 	} else {
 		r.tried = [sha256.Size]byte{}
 	}
 	r.log.Error("the TLS files cannot be used; those before stay in use", slog.String("error", err.Error()))
-	return r.using
+	return r.using.Load()
 }
 
 // contents are the files' bytes: certificate, key, client authorities.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -107,13 +108,17 @@ func cleaned(a slog.Attr, depth int) slog.Attr {
 	return slog.String(a.Key, fmt.Sprintf("%s %T", redacted, v.Any()))
 }
 
-// text is a text of bounded length in valid UTF-8.
+// text is a text of bounded length in valid UTF-8, of characters that a terminal
+// shows as they are and in their order. What a form of lines escapes by itself,
+// such as the end of a line, is left to it.
 func text(s string) string {
 	if len(s) > maxText {
 		s = s[:maxText] + "…"
 	}
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "�")
-	}
-	return s
+	return strings.Map(func(r rune) rune {
+		if r >= 0x7f && (r < 0xa0 || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)) {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 // canary is what must not be seen.
@@ -97,5 +98,33 @@ func TestLogKeepsWhatItMay(t *testing.T) {
 	}
 	if len(out) > 3*maxText {
 		t.Errorf("a line of %d bytes", len(out))
+	}
+}
+
+// TestAttack_LogThatReadsOtherwise: a subject of a token, or an answer of an
+// issuer, writes no line of its own, moves nothing on the operator's terminal,
+// and shows itself as what it is.
+func TestAttack_LogThatReadsOtherwise(t *testing.T) {
+	// In turn: ends of lines, a terminal's own commands in both of their forms,
+	// an order turned around, what is not seen, and what is no UTF-8.
+	const hostile = "a\nlevel=ERROR msg=forged\r\x1b[2J\u009b2J\u0085b\u202egnp.c\u2066d\u200be\u2028f\u2029g\x7fh\ufeffi\xffj\U000e0041k"
+	for _, form := range []bool{false, true} {
+		out := logged(t, form, func(l *slog.Logger) {
+			l.Warn(hostile, "principal", hostile, "error", errors.New(hostile), slog.Group("g", "a", hostile))
+		})
+		if strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "\n") {
+			t.Errorf("%v: lines of its own: %q", form, out)
+		}
+		for _, r := range strings.TrimSuffix(out, "\n") {
+			if !unicode.IsPrint(r) {
+				t.Errorf("%v: it has %U: %q", form, r, out)
+			}
+		}
+		if !strings.Contains(out, "forged") {
+			t.Errorf("%v: the rest is lost: %q", form, out)
+		}
+	}
+	if out := logged(t, false, func(l *slog.Logger) { l.Info("Zoë, 子, Ω, ½") }); !strings.Contains(out, "Zoë, 子, Ω, ½") {
+		t.Errorf("names of people are changed: %q", out)
 	}
 }

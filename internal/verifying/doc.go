@@ -41,6 +41,12 @@
 // Small counts are suppressed, and so are those from which a small count could
 // be had by subtraction. What remains: two counts of different times tell what
 // happened in between. Those who may ask for counts are the verifier's own
-// staff, of whom most see the answers themselves; a count of 0 is told, so that
-// a scope in which everybody withdrew is seen to be one.
+// staff, of whom most see the answers themselves. Among enough answers a count of
+// 0 is told, so that a scope in which everybody withdrew is seen to be one; no
+// answers at all read like few.
+//
+// Roles are those of the whole verifier: whoever may read a verdict may read
+// each, and the log says who did. A quarter of the places for presentations is
+// not for strangers; a flood from many addresses still delays patients, and is
+// for what stands before the service to keep off.
 package verifying

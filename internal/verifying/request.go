@@ -22,6 +22,9 @@ func (s *Service) CreateRequest(ctx context.Context, r *zkconsentv1.CreateReques
 	if !ok {
 		return nil, refusal.New(codes.NotFound, refusal.Unknown, "this verifier has no policy of this name")
 	}
+	if err := s.permitted(p, r); err != nil {
+		return nil, err
+	}
 	template := func(now time.Time) (consent.Request, error) {
 		t, err := p.Template(now)
 		if r.Context != "" {

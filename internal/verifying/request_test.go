@@ -228,3 +228,78 @@ func TestAttack_PoisonedPolicy(t *testing.T) {
 	_, err = d.api.CreateRequest(w.ctx, &zkconsentv1.CreateRequestRequest{Policy: "claims"})
 	refused(t, err, codes.FailedPrecondition, refusal.NoLongerThere)
 }
+
+// TestAttack_ContextOfAnotherPolicy: a researcher has the policy of one study,
+// and names the context of another one. Both would then know its patients by the
+// same pseudonyms, and could put what they know of them together.
+func TestAttack_ContextOfAnotherPolicy(t *testing.T) {
+	w := newWorld(t)
+	d := w.open()
+	for name, change := range map[string]string{
+		"study":  strings.Replace(policyDocument, "claims 2026", "study 7", 1),
+		"nobody": strings.Replace(strings.Replace(policyDocument, `"relyFor": "30d",`, "", 1), `"pseudonym", "context": "claims 2026"`, `"none", "context": "claims 2026"`, 1),
+	} {
+		w.must(os.WriteFile(filepath.Join(d.folder, name+".json"), []byte(change), 0o600))
+	}
+	w.must(d.policies.Reload())
+	for _, c := range []struct {
+		policy, context string
+		want            codes.Code
+	}{
+		{"study", "claims 2026", codes.InvalidArgument},
+		{"claims", "study 7", codes.InvalidArgument},
+		{"claims", "claims 2026", codes.OK}, // its own
+		{"claims", "claim 2026-00317", codes.OK},
+		{"nobody", "claims 2026", codes.OK}, // under the rule none there are no pseudonyms
+		{"nobody", "study 7", codes.OK},
+	} {
+		_, err := d.api.CreateRequest(as(w.ctx, "cert:clerk"), &zkconsentv1.CreateRequestRequest{Policy: c.policy, Context: c.context})
+		if c.want == codes.OK {
+			w.must(err)
+			continue
+		}
+		t.Log(c.policy, c.context)
+		refused(t, err, c.want, refusal.Malformed)
+	}
+}
+
+// TestAttack_AnswersSentElsewhere: a caller names an address at which patients
+// run a program, send in plaintext, or tell somebody else their pseudonyms.
+func TestAttack_AnswersSentElsewhere(t *testing.T) {
+	w := newWorld(t)
+	d := w.open()
+	w.must(os.WriteFile(filepath.Join(d.folder, "bound.json"), []byte(strings.Replace(policyDocument, `"rule"`, `"return": "https://insurer.example/answers", "rule"`, 1)), 0o600))
+	w.must(d.policies.Reload())
+	for address, want := range map[string][2]bool{ // whether it is taken: by a policy without an address, by one with
+		"https://insurer.example/answers":         {true, true},
+		"https://INSURER.example/claims/7":        {true, true},
+		"https://insurer.example:8443/answers":    {true, false},
+		"https://other.example/answers":           {true, false},
+		"https://insurer.example.evil.test/a":     {true, false},
+		"http://127.0.0.1:8080/v1/presentations":  {true, false},
+		"http://localhost/v1/presentations":       {true, false},
+		"http://insurer.example/answers":          {},
+		"https://insurer.example@evil.test/a":     {},
+		"https://insurer.example/answers?to=evil": {},
+		"https://insurer.example/answers#x":       {},
+		"https://insurer.ex\u0430mple/answers":    {},
+		"https:insurer.example":                   {},
+		"https:///answers":                        {},
+		"javascript:alert(1)":                     {},
+		"javascript://insurer.example/%0aalert":   {},
+		"file:///etc/passwd":                      {},
+		"data:text/html,x":                        {},
+		"//insurer.example/answers":               {},
+		"insurer.example/answers":                 {},
+	} {
+		for i, policy := range []string{"claims", "bound"} {
+			_, err := d.api.CreateRequest(as(w.ctx, "cert:clerk"), &zkconsentv1.CreateRequestRequest{Policy: policy, ReturnAddress: address})
+			if want[i] {
+				w.must(err)
+				continue
+			}
+			t.Log(policy, address)
+			refused(t, err, codes.InvalidArgument, refusal.Malformed)
+		}
+	}
+}

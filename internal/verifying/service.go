@@ -21,7 +21,8 @@ type Config struct {
 	// least 3: below that a hidden count could be only one.
 	Smallest uint32
 	// Calls bounds the presentations, and the batches, that are dealt with at a
-	// time; 256 when 0. Beyond it a call is refused as BUSY.
+	// time; 256 when 0. Beyond it a call is refused as BUSY. One principal has
+	// three quarters of them, and so have all callers without one together.
 	Calls int
 	// Streams bounds the streams of withdrawals; 64 when 0. One principal has a
 	// quarter of them.
@@ -67,7 +68,7 @@ func (c *Config) complete() {
 type Service struct {
 	zkconsentv1.UnimplementedVerifierServiceServer
 	c       Config
-	calls   chan struct{} // one place for each call that is dealt with
+	calls   places        // one for each call that is dealt with
 	cores   chan struct{} // one for each presentation of a batch
 	streams places
 	trouble trouble
@@ -89,7 +90,7 @@ func New(c Config) (*Service, error) {
 	}
 	c.complete()
 	s := &Service{
-		c: c, calls: make(chan struct{}, c.Calls), cores: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		c: c, calls: places{all: c.Calls, each: max(c.Calls*3/4, 1)}, cores: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
 		streams: places{all: c.Streams, each: max(c.Streams/4, 1)}, trouble: trouble{log: c.Log},
 	}
 	s.over, s.stop = context.WithCancel(context.Background())

@@ -5,6 +5,7 @@ import (
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/consent"
+	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/verifier"
 )
@@ -19,6 +20,7 @@ func (s *Service) ScopeStats(ctx context.Context, r *zkconsentv1.ScopeStatsReque
 	if err != nil {
 		return nil, s.refuse(ctx, err)
 	}
+	s.c.Log.InfoContext(ctx, "scope counted", "rule", r.Rule, "by", identity.From(ctx).Name) // its context may name a person's matter
 	return suppress(&c, s.c.Smallest), nil
 }
 
@@ -27,10 +29,12 @@ func (s *Service) ScopeStats(ctx context.Context, r *zkconsentv1.ScopeStatsReque
 // and those past their end, and some repeat a nullifier: where one of these
 // parts is small, no other part is told either. To hide only as many as make
 // the subtraction impossible is not enough: who knows the rule could tell from
-// which ones are hidden what they must be.
+// which ones are hidden what they must be. An empty scope reads like a small
+// one: a context may be a claim's number, and one answer or none is what nobody
+// is to learn who tries numbers.
 func suppress(c *verifier.ScopeCount, smallest uint32) *zkconsentv1.ScopeStatsResponse {
 	small := func(n uint64) bool { return n > 0 && n < uint64(smallest) }
-	answers := small(c.Answers)
+	answers := c.Answers == 0 || small(c.Answers)
 	nullifiers := answers || small(c.Nullifiers) || small(c.Answers-min(c.Nullifiers, c.Answers))
 	past := c.Answers - min(c.Standing+c.Withdrawn, c.Answers)
 	parts := answers || small(c.Standing) || small(c.Withdrawn) || small(past)

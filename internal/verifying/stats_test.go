@@ -15,16 +15,25 @@ func (d *desk) stats(scope string) *zkconsentv1.ScopeStatsResponse {
 	return r
 }
 
-func TestAScopeOfNobodyIsEmpty(t *testing.T) {
+// TestAttack_ScopesTriedOneByOne: who may count scopes tries the numbers of
+// claims, each the context of one patient's request. One answer reads as none.
+func TestAttack_ScopesTriedOneByOne(t *testing.T) {
 	w := newWorld(t)
+	p := w.newPatient()
 	d := w.open()
-	r := d.stats("nobody's")
-	if r.Smallest != 10 || r.HeadTime == 0 {
-		t.Errorf("%v", r)
+	made := d.ask(func(r *zkconsentv1.CreateRequestRequest) { r.Context = "claim 2026-00317" })
+	if v := d.verdict(p.answer(made.SignedRequest)); !v.Accepted {
+		t.Fatal(v)
 	}
-	for _, c := range []*zkconsentv1.Count{r.Answers, r.Nullifiers, r.Standing, r.Withdrawn} {
-		if c.Count != 0 || c.Suppressed {
+	for _, scope := range []string{"claim 2026-00317", "claim 2026-00318"} {
+		r := d.stats(scope)
+		if r.Smallest != 10 || r.HeadTime == 0 {
 			t.Errorf("%v", r)
+		}
+		for _, c := range []*zkconsentv1.Count{r.Answers, r.Nullifiers, r.Standing, r.Withdrawn} {
+			if c.Count != 0 || !c.Suppressed {
+				t.Errorf("%s: %v", scope, r)
+			}
 		}
 	}
 	_, err := d.api.ScopeStats(w.ctx, &zkconsentv1.ScopeStatsRequest{Rule: "none", Context: "x"})

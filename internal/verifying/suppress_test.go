@@ -70,3 +70,17 @@ func TestWhatIsLargeIsTold(t *testing.T) {
 		t.Errorf("%v", r)
 	}
 }
+
+// TestAttack_AnswerUnderAnIdThatWasSent: with an idempotency key a request that
+// was purged is made again under its id. That an earlier answer under it was
+// sent must not keep a stream from sending the new one.
+func TestAttack_AnswerUnderAnIdThatWasSent(t *testing.T) {
+	f := &feed{sent: map[answer]struct{}{}}
+	one, two := verifier.Standing{RequestID: [16]byte{1}, Digest: [32]byte{1}}, verifier.Standing{RequestID: [16]byte{1}, Digest: [32]byte{2}}
+	if !f.first(&one) || f.first(&one) {
+		t.Error("an answer is sent once")
+	}
+	if !f.first(&two) {
+		t.Error("another answer under the same id is left out")
+	}
+}

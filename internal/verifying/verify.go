@@ -7,6 +7,7 @@ import (
 
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/internal/field"
+	"github.com/zkconsent/zkconsent/internal/identity"
 	"github.com/zkconsent/zkconsent/internal/refusal"
 	"github.com/zkconsent/zkconsent/verifier"
 )
@@ -17,10 +18,11 @@ const MaxBatch = 256
 // Verify decides a presentation. What cannot be decided is refused as
 // UNAVAILABLE and has no verdict.
 func (s *Service) Verify(ctx context.Context, r *zkconsentv1.VerifyRequest) (*zkconsentv1.VerifyResponse, error) {
-	if !s.enter() {
+	user := identity.From(ctx).Name
+	if !s.calls.take(user) {
 		return nil, busy("presentations")
 	}
-	defer s.leave()
+	defer s.calls.release(user)
 	v, err := s.c.Verifier.Verify(ctx, r.Presentation)
 	if err != nil {
 		return nil, s.refuse(ctx, err)
@@ -35,10 +37,11 @@ func (s *Service) VerifyBatch(ctx context.Context, r *zkconsentv1.VerifyBatchReq
 	if n := len(r.Presentations); n == 0 || n > MaxBatch {
 		return nil, refusal.Field("presentations", "%d of them, 1 to %d are allowed", n, MaxBatch)
 	}
-	if !s.enter() {
+	user := identity.From(ctx).Name
+	if !s.calls.take(user) {
 		return nil, busy("presentations")
 	}
-	defer s.leave()
+	defer s.calls.release(user)
 	out := make([]*zkconsentv1.Verdict, len(r.Presentations))
 	next := make(chan int)
 	var group sync.WaitGroup
@@ -77,17 +80,6 @@ func (s *Service) one(ctx context.Context, presentation []byte) *zkconsentv1.Ver
 	return verdict(&v)
 }
 
-func (s *Service) enter() bool {
-	select {
-	case s.calls <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s *Service) leave() { <-s.calls }
-
 // GetVerdict returns the verdict on the accepted answer to a request, and its
 // record.
 func (s *Service) GetVerdict(ctx context.Context, r *zkconsentv1.GetVerdictRequest) (*zkconsentv1.GetVerdictResponse, error) {
@@ -99,6 +91,8 @@ func (s *Service) GetVerdict(ctx context.Context, r *zkconsentv1.GetVerdictReque
 	if err != nil {
 		return nil, s.refuse(ctx, err)
 	}
+	// The digest names the answer to who has it, and opens nothing to others.
+	s.c.Log.InfoContext(ctx, "verdict read", "digest", hex.EncodeToString(v.Digest[:]), "by", identity.From(ctx).Name)
 	return &zkconsentv1.GetVerdictResponse{Verdict: verdict(&v), Record: record}, nil
 }
 

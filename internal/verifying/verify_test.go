@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -147,14 +148,21 @@ func TestAttack_QueueFlood(t *testing.T) {
 			ends <- err
 		}()
 	}
-	for range 4 { // four have the places, and keep them
+	for range 5 { // three have places, and keep them; the fourth is for others
 		refused(t, <-ends, codes.ResourceExhausted, refusal.Busy)
 	}
 	w.eventually("work", func() bool { return h.count() > 0 })
+	before := h.count()
+	waits := make(chan error)
+	go func() {
+		_, err := flooded.api.Verify(w.ctx, &zkconsentv1.VerifyRequest{Presentation: shaped(1)})
+		waits <- err
+	}()
+	w.eventually("a stranger at work", func() bool { return h.count() > before })
 	_, err := flooded.api.Verify(w.ctx, &zkconsentv1.VerifyRequest{Presentation: shaped(2)})
 	refused(t, err, codes.ResourceExhausted, refusal.Busy)
 	away()
-	for range 4 {
+	for range 3 {
 		if err := <-ends; err == nil {
 			t.Error("a batch that nobody waits for was finished")
 		}
@@ -164,10 +172,73 @@ func TestAttack_QueueFlood(t *testing.T) {
 		t.Errorf("%d presentations of batches that nobody waits for were looked at", asked)
 	}
 	close(h.open)
+	if err := <-waits; err != nil {
+		t.Error(err)
+	}
 	w.eventually("a free place", func() bool {
 		r, err := flooded.api.Verify(w.ctx, &zkconsentv1.VerifyRequest{Presentation: shaped(3)})
 		return err == nil && r.Verdict.Reason == string(verifier.UnknownRequest)
 	})
+}
+
+// TestAttack_StrangersTakeEveryPlace: strangers send junk from everywhere, more
+// than there are places. A place is left for the verifier's own staff.
+func TestAttack_StrangersTakeEveryPlace(t *testing.T) {
+	w := newWorld(t)
+	d := w.open()
+	h := &held{Store: d.store, open: make(chan struct{})}
+	flooded := &desk{w: w, store: d.store, folder: d.folder, log: &logged{}}
+	flooded.run(w.insurer, h, func(c *verifying.Config) { c.Calls = 4 })
+	ends := make(chan error)
+	verify := func(ctx context.Context) {
+		_, err := flooded.api.Verify(ctx, &zkconsentv1.VerifyRequest{Presentation: shaped(1)})
+		ends <- err
+	}
+	for range 8 {
+		go verify(w.ctx)
+	}
+	for range 5 {
+		refused(t, <-ends, codes.ResourceExhausted, refusal.Busy)
+	}
+	go verify(as(w.ctx, "cert:clerk"))
+	w.eventually("the clerk's place", func() bool { return h.count() == 4 })
+	close(h.open)
+	for range 4 {
+		if err := <-ends; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestAttack_ColleagueReadsVerdicts: whoever has the role may read every verdict
+// of this verifier, those of another department too. Who did is in the log, and
+// strangers' calls are not.
+func TestAttack_ColleagueReadsVerdicts(t *testing.T) {
+	w := newWorld(t)
+	p := w.newPatient()
+	d := w.open()
+	made := d.ask()
+	v := d.verdict(p.answer(made.SignedRequest))
+	if _, err := d.api.GetVerdict(as(w.ctx, "cert:colleague"), &zkconsentv1.GetVerdictRequest{Request: made.Id}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.api.GetRequest(w.ctx, &zkconsentv1.GetRequestRequest{Id: made.Id}); err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for line := range strings.Lines(d.log.String()) {
+		if strings.Contains(line, "cert:colleague") {
+			read = append(read, line)
+		}
+	}
+	if len(read) != 1 || !strings.Contains(read[0], "verdict read") || !strings.Contains(read[0], v.Digest) {
+		t.Errorf("%q", read)
+	}
+	for _, secret := range []string{made.Id, v.Nullifier, "claims 2026"} {
+		if strings.Contains(d.log.String(), secret) {
+			t.Errorf("the log holds %s", secret)
+		}
+	}
 }
 
 // TestAttack_ReplaysAtOnce: fifty strangers send one presentation at the same

@@ -27,10 +27,29 @@ type feed struct {
 	ctx    context.Context
 	stream grpc.ServerStreamingServer[zkconsentv1.VerifierServiceWatchWithdrawalsResponse]
 
-	from uint64                // where the next walk begins
-	seen verifier.Mark         // of the last walk
-	sent map[[16]byte]struct{} // requests whose answers went out since from
+	from uint64              // where the next walk begins
+	seen verifier.Mark       // of the last walk
+	sent map[answer]struct{} // what went out since from
 	next []*zkconsentv1.WithdrawnAnswer
+}
+
+// An answer is one of a request's answers: with an idempotency key a request
+// that was purged is made again under its id, and so has another one.
+type answer struct {
+	request [16]byte
+	digest  [32]byte
+}
+
+// first tells whether an answer was not sent yet, and remembers it.
+func (f *feed) first(a *verifier.Standing) bool {
+	id := answer{a.RequestID, a.Digest}
+	if _, out := f.sent[id]; out {
+		return false
+	}
+	if len(f.sent) < maxSent {
+		f.sent[id] = struct{}{}
+	}
+	return true
 }
 
 // WatchWithdrawals sends the standing answers that withdrawals from a position
@@ -46,10 +65,11 @@ func (s *Service) WatchWithdrawals(r *zkconsentv1.VerifierServiceWatchWithdrawal
 		return busy("streams of withdrawals")
 	}
 	defer s.streams.release(user)
+	s.c.Log.InfoContext(stream.Context(), "withdrawals are watched", "by", user, "from", r.From)
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	defer context.AfterFunc(s.over, cancel)()
-	f := &feed{s: s, ctx: ctx, stream: stream, from: r.From, sent: map[[16]byte]struct{}{}}
+	f := &feed{s: s, ctx: ctx, stream: stream, from: r.From, sent: map[answer]struct{}{}}
 	if err := f.run(); err != nil {
 		if s.over.Err() != nil {
 			return stopping()
@@ -99,11 +119,8 @@ func (f *feed) run() error {
 func (f *feed) walk() (sent bool, err error) {
 	var broken error // of the stream: its own words are the transport's
 	mark, err := f.s.c.Verifier.Withdrawn(f.ctx, f.from, func(a verifier.Standing) error {
-		if _, out := f.sent[a.RequestID]; out {
+		if !f.first(&a) {
 			return nil
-		}
-		if len(f.sent) < maxSent {
-			f.sent[a.RequestID] = struct{}{}
 		}
 		f.next = append(f.next, &zkconsentv1.WithdrawnAnswer{
 			Request: hex.EncodeToString(a.RequestID[:]), Digest: hex.EncodeToString(a.Digest[:]), Nullifier: field.Hex(a.Nullifier),

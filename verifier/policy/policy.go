@@ -69,6 +69,12 @@ func (p *Policy) Template(now time.Time) (consent.Request, error) {
 	return r, p.compile(&r, now)
 }
 
+// Scope is what makes the scope of the policy's requests, and where their
+// answers are sent.
+func (p *Policy) Scope() (rule consent.Rule, context string, opened uint64, returnTo string) {
+	return p.base.Rule, p.base.Context, p.base.Opened, p.base.Return
+}
+
 func (p *Policy) circuit(fs.FS) error {
 	d := &p.doc
 	if d.Profile == "" {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -291,11 +292,12 @@ func TestAttack_SilentFeed(t *testing.T) {
 	}
 }
 
-// TestAttack_FeedsWithoutEnd: the feeds that a node serves are bounded, and a
-// place is free again when a feed ends.
+// TestAttack_FeedsWithoutEnd: the feeds that a node serves are bounded, those of
+// one address leave places to others, and a place is free again when a feed
+// ends.
 func TestAttack_FeedsWithoutEnd(t *testing.T) {
 	n := startNode(t)
-	remote, _ := serve(t, n, nil)
+	remote, rest := serve(t, n, nil)
 	ctx, cancel := context.WithCancel(short(t))
 	var rung atomic.Int32
 	ended := make(chan error, 64)
@@ -310,12 +312,12 @@ func TestAttack_FeedsWithoutEnd(t *testing.T) {
 			})
 		}()
 	}
-	for range 8 {
+	for range 32 {
 		if err := <-ended; err == nil || !strings.Contains(err.Error(), "feeds") {
 			t.Errorf("a feed beyond the bound: %v", err)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); rung.Load() < 32; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); rung.Load() < 8; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d feeds are served", rung.Load())
 		}
@@ -323,8 +325,14 @@ func TestAttack_FeedsWithoutEnd(t *testing.T) {
 	if _, err := remote.Checkpoint(short(t)); err != nil {
 		t.Errorf("other calls beside the feeds: %v", err)
 	}
+	// The same caller by the other way, and another caller by both.
+	for from, want := range map[string]int{"127.0.0.1": http.StatusTooManyRequests, "127.0.0.2": http.StatusOK} {
+		if got := feedOverREST(t, from, rest); got != want {
+			t.Errorf("a feed of %s over REST: %d", from, got)
+		}
+	}
 	cancel()
-	for range 32 {
+	for range 8 {
 		<-ended
 	}
 	again := false
@@ -336,6 +344,24 @@ func TestAttack_FeedsWithoutEnd(t *testing.T) {
 	if !again {
 		t.Error("no place became free")
 	}
+}
+
+// feedOverREST begins a feed from an address of this machine, and returns the
+// status with which it begins.
+func feedOverREST(t *testing.T, from, rest string) int {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	client := &http.Client{Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}}
+	q, err := http.NewRequestWithContext(short(t), http.MethodGet, rest+"/v1/withdrawals", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := client.Do(q)
+	if err != nil {
+		t.Skipf("this machine has one address on loopback: %v", err)
+	}
+	r.Body.Close()
+	return r.StatusCode
 }
 
 var _ light.Feed = (*wire.Remote)(nil)

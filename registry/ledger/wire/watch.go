@@ -8,6 +8,7 @@ import (
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"github.com/zkconsent/zkconsent/registry/journal"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"google.golang.org/grpc"
@@ -19,18 +20,19 @@ const (
 	// the streams of one connection, so that one caller's feeds leave room for
 	// its other calls.
 	maxWatchers = 32
+	// watchersEach bounds those of one neighbourhood.
+	watchersEach = 8
 	// watchInterval is how often a feed looks for a new block.
 	watchInterval = 500 * time.Millisecond
 )
 
 // WatchWithdrawals sends withdrawals as they are committed.
 func (s *Service) WatchWithdrawals(r *zkconsentv1.WatchWithdrawalsRequest, stream grpc.ServerStreamingServer[zkconsentv1.WatchWithdrawalsResponse]) error {
-	select {
-	case s.watchers <- struct{}{}:
-		defer func() { <-s.watchers }()
-	default:
+	from := shares.Caller(stream.Context())
+	if !s.watchers.Take(from) {
 		return refusal.Later(codes.ResourceExhausted, refusal.Busy, askAgain, "the node serves as many feeds as it can; poll the log instead")
 	}
+	defer s.watchers.Give(from)
 	ctx, next, last := stream.Context(), r.From, []byte(nil)
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()

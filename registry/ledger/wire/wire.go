@@ -18,6 +18,7 @@ import (
 	zkconsentv1 "github.com/zkconsent/zkconsent/api/zkconsent/v1"
 	"github.com/zkconsent/zkconsent/consent/directory"
 	"github.com/zkconsent/zkconsent/internal/refusal"
+	"github.com/zkconsent/zkconsent/internal/shares"
 	"github.com/zkconsent/zkconsent/registry/journal"
 	"github.com/zkconsent/zkconsent/registry/ledger/light"
 	"github.com/zkconsent/zkconsent/registry/transaction"
@@ -40,13 +41,13 @@ type Service struct {
 	zkconsentv1.UnimplementedRegistryServiceServer
 	source   light.Source
 	genesis  []byte
-	watchers chan struct{} // one place for each feed that is served
+	watchers *shares.Places // one for each feed that is served
 	aloud    aloud
 }
 
 // NewService returns the service of a source and its genesis message.
 func NewService(source light.Source, genesis []byte) *Service {
-	return &Service{source: source, genesis: genesis, watchers: make(chan struct{}, maxWatchers)}
+	return &Service{source: source, genesis: genesis, watchers: shares.New(maxWatchers, watchersEach)}
 }
 
 // GetCheckpoint returns the newest checkpoint.

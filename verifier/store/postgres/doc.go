@@ -5,7 +5,9 @@
 // Uniqueness is the database's: of all the replicas' calls with one request or
 // one nullifier, one is kept. What a method reports as done is in the
 // database's log on its disk: every connection commits synchronously, and a
-// server that runs without fsync or full_page_writes is refused. Each row
+// server that runs without fsync or full_page_writes is refused. A commit that
+// waits for a standby is never cancelled, so that nothing is told which is on
+// one disk alone. Each row
 // carries the same sum as in the SQLite file.
 //
 // Every call has a bounded time, connections and waiting callers a bounded
@@ -16,7 +18,9 @@
 //
 // A failover to a standby that is not synchronous forgets what it had not
 // received, and a forgotten nullifier is accepted again: replicate
-// synchronously, or fence and restore. The connection string is a secret, and
+// synchronously, or fence and restore. A replica that runs meanwhile asks each
+// new connection for its last answers, and decides nothing more where they are
+// gone ([ErrForgot]); one that is started afterwards remembers none. The connection string is a secret, and
 // off this machine the server is known by its certificate alone.
 //
 // Tables name no patient, but their pseudonyms and requests are health data.

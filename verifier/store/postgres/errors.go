@@ -29,7 +29,7 @@ func wrap(ctx context.Context, err error) error {
 	}
 	for _, known := range []error{
 		verifier.ErrNotFound, verifier.ErrExists, verifier.ErrAnswered, verifier.ErrSpent,
-		verifier.ErrStoreDamaged, verifier.ErrStoreAway, ErrNotDurable, ErrForeign,
+		verifier.ErrStoreDamaged, verifier.ErrStoreAway, ErrNotDurable, ErrForeign, ErrForgot,
 	} {
 		if errors.Is(err, known) {
 			return err

@@ -80,6 +80,14 @@ func spentIn(ctx context.Context, q querier, scope, nullifier fr.Element) (bool,
 // the same key waits until that one's transaction has ended. All transactions
 // insert the answer first and the nullifier then, so none waits in a circle.
 func (s *Store) Accept(ctx context.Context, a verifier.Answer) error {
+	err := s.accept(ctx, a)
+	if err == nil {
+		s.kept.add(a)
+	}
+	return err
+}
+
+func (s *Store) accept(ctx context.Context, a verifier.Answer) error {
 	return s.inTransaction(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := row.ScanRequest(tx.QueryRow(ctx, selectRequest, a.Request[:])); err != nil {
 			return err

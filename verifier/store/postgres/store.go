@@ -49,6 +49,7 @@ type Store struct {
 	pool    *pgxpool.Pool
 	timeout time.Duration
 	places  chan struct{}
+	kept    memory
 }
 
 var _ verifier.Store = (*Store)(nil)
@@ -81,10 +82,14 @@ func Open(ctx context.Context, dsn DSN, o *Options) (*Store, error) {
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "zkconsent-verifier"
 	}
+	c.BeforeConnect = leaveAlone
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		ctx, cancel := context.WithTimeout(ctx, connecting)
 		defer cancel()
-		return settle(ctx, conn, s.timeout*3/4)
+		if err := settle(ctx, conn, s.timeout*3/4); err != nil {
+			return err
+		}
+		return s.kept.ask(ctx, conn, time.Now())
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, c); err != nil {
 		return nil, fmt.Errorf("verifier store: %w", err)
@@ -152,7 +157,13 @@ func (s *Store) ask(ctx context.Context, f func(context.Context, *pgxpool.Conn) 
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	c, err := s.pool.Acquire(limited)
+	if s.kept.lost() { // also where another call's connection found out
+		err = errors.Join(ErrForgot, err)
+	}
 	if err != nil {
+		if c != nil {
+			c.Release()
+		}
 		return wrap(ctx, err)
 	}
 	defer c.Release()
