@@ -65,11 +65,6 @@ func (a *app) newProcess(ctx context.Context, c *config.Config) (*process, error
 // start starts the parts in their order: what is kept, the ledger, the
 // services, the listeners. Tests of the prover follow as a task.
 func (p *process) start(ctx context.Context) error {
-	if key := string(p.c.TLS.KeyFile); key != "" {
-		if err := ownSecret(key); err != nil {
-			return fmt.Errorf("tls.keyFile: %w", err)
-		}
-	}
 	if err := p.startAdmin(); err != nil {
 		return err
 	}
