@@ -19,13 +19,13 @@ import (
 	"github.com/zkconsent/zkconsent/registry/transaction"
 )
 
-// A reader follows the ledger through the process, as nobody in particular: it
+// A reader follows the ledger through its node, as nobody in particular: it
 // is the ledger of a wallet and of an issuer.
 type reader struct{ light *light.Client }
 
 func (s *site) reader() reader {
 	s.t.Helper()
-	c, err := light.Open(light.Config{Genesis: s.genesis, Source: wire.NewRemote(s.dial(""))})
+	c, err := light.Open(light.Config{Genesis: s.genesis, Source: wire.NewRemote(s.node.dial(""))})
 	s.must(err)
 	return reader{c}
 }
@@ -86,8 +86,8 @@ type patient struct {
 }
 
 // people makes the patients: each enrols with the hospital, gets a credential
-// from it and gives a consent, all through the process.
-func (s *site) people(n int) (out []*patient) {
+// from it and gives a consent, all through the processes.
+func (s *site) people() (out []*patient) {
 	s.t.Helper()
 	ctx := s.soon()
 	i, err := issuer.Open(filepath.Join(s.dir, "register"), issuer.Config{
@@ -95,9 +95,9 @@ func (s *site) people(n int) (out []*patient) {
 	})
 	s.must(err)
 	defer i.Close()
-	for k := range n {
+	for k := range s.patients {
 		name := patientName(k)
-		p := &patient{ledger: s.reader(), prover: client.NewProver(s.dial(name), nil)}
+		p := &patient{ledger: s.reader(), prover: client.NewProver(s.serving.dial(name), nil)}
 		p.wallet, _, err = wallet.Create(filepath.Join(s.dir, name), "correct horse battery", &wallet.Options{Genesis: s.hash, WorkFactor: 2, Keys: s.keys.Key})
 		s.must(err)
 		s.t.Cleanup(func() { _ = p.wallet.Close() })

@@ -37,14 +37,15 @@ func TestServicesLoad(t *testing.T) {
 			if store == "PostgreSQL" {
 				dsn = postgrestest.Database(t)
 			}
-			s := newSite(t, claimants)
-			s.serve(program, claimants, dsn)
-			l := newServices(s, s.people(claimants))
+			s := newSite(t, claimants, 600)
+			s.serving = s.serve(program, setting{name: "all", roles: "registry, prover, verifier", dsn: dsn})
+			s.node = s.serving
+			l := newServices(s)
 			r := &report{t: t, store: store, d: d}
 			r.before = s.measure()
 			l.run(r)
 			r.after = s.measure()
-			s.stop()
+			s.serving.stop()
 			t.Log("\n" + r.String())
 		})
 	}

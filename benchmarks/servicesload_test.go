@@ -99,10 +99,10 @@ type accepted struct {
 	verdict verifier.Verdict
 }
 
-func newServices(s *site, people []*patient) *services {
+func newServices(s *site) *services {
 	return &services{
-		site: s, people: people, asker: client.NewVerifier(s.dial("insurer")), anybody: client.NewVerifier(s.dial("")),
-		node: wire.NewRemote(s.dial("")), reader: s.reader(),
+		site: s, people: s.people(), asker: client.NewVerifier(s.serving.dial("insurer")), anybody: client.NewVerifier(s.serving.dial("")),
+		node: wire.NewRemote(s.node.dial("")), reader: s.reader(),
 	}
 }
 
@@ -151,14 +151,14 @@ func (l *services) round(ctx context.Context, p *patient, y *tally) error {
 		}
 		review, err := p.wallet.Review(ctx, p.ledger, asked)
 		if err != nil {
-			return y.lost(wholeRound, err)
+			return y.failed(wholeRound, err)
 		}
 		shown, err := p.wallet.Prove(ctx, p.ledger, watchedProver{p.prover, y}, review, true)
 		if errors.Is(err, wallet.ErrProver) { // the prover's own words are told already
 			return err
 		}
 		if err != nil {
-			return y.lost(wholeRound, err)
+			return y.failed(wholeRound, err)
 		}
 		a := &accepted{bytes: shown.Encode()}
 		err = y.timed(answerAccepted, func() error {
@@ -177,8 +177,8 @@ func (l *services) round(ctx context.Context, p *patient, y *tally) error {
 	})
 }
 
-// lost keeps an error of a wallet.
-func (y *tally) lost(k kind, err error) error {
+// failed keeps an error of a wallet.
+func (y *tally) failed(k kind, err error) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.errors = append(y.errors, fmt.Sprintf("%s: %v", k, err))
@@ -195,6 +195,13 @@ func (l *services) keep(a *accepted) {
 	if len(l.accepted) < maxKept {
 		l.accepted = append(l.accepted, a)
 	}
+}
+
+// kept are the answers that were accepted until now.
+func (l *services) kept() []*accepted {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.accepted)
 }
 
 // replay hands in the nth of the answers that were accepted.
@@ -240,7 +247,7 @@ func (l *services) cheat(f *forger) caller {
 	return func(ctx context.Context, y *tally, n int) (err error) {
 		if time.Since(made) > falseFor {
 			if ready, err = f.answers(ctx, l, falseAnswers); err != nil {
-				return y.lost(proofDenied, err)
+				return y.failed(proofDenied, err)
 			}
 			made = time.Now()
 		}

@@ -3,8 +3,11 @@ package benchmarks_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,63 +19,87 @@ import (
 )
 
 // A serving is `zkconsent serve` as an operator runs it: a process of its own,
-// in every role, over TLS.
+// over TLS.
 type serving struct {
+	site        *site
+	c           setting
 	grpc, admin string
 	cmd         *exec.Cmd
 	exited      chan struct{}
 	said        bytes.Buffer
 }
 
+// A setting is what differs between the processes of a site.
+type setting struct {
+	name  string // of its files
+	roles string // with commas between
+	grpc  string // address; any that is free where it is empty
+	nodes string // address of the ledger's node; that of the same process where it is empty
+	dsn   string // of the verifier's PostgreSQL; SQLite where it is empty
+}
+
 // configuration is the file that the process reads. The rates of callers are set
 // above what this machine can do: callers here are few, and what they are
 // refused is not what is measured.
-func (s *site) configuration(patients int, dsnFile string) string {
+func (s *site) configuration(c setting) string {
 	b := &strings.Builder{}
-	fmt.Fprintf(b, `roles: [registry, prover, verifier]
-listen: {grpc: "127.0.0.1:0", rest: "127.0.0.1:0", admin: "127.0.0.1:0"}
+	fmt.Fprintf(b, `roles: [%s]
+listen: {grpc: %q, rest: "127.0.0.1:0", admin: "127.0.0.1:0"}
 tls: {certFile: tls/server.pem, keyFile: tls/server.key, clientCAFile: tls/ca.pem}
+telemetry: {logLevel: error}
 registry: {home: node}
-prover: {keys: %q, circuits: [%s, %s]}
-telemetry: {logLevel: warn}
+prover: {keys: %q, circuits: [%s, %s], genesis: insurer/genesis.zkc}
 identity:
   rate: {perSecond: 1000000, burst: 1000000}
   anonymousRate: {perSecond: 1000000, burst: 1000000}
   certificates:
     - {uri: %q, roles: [insurer]}
-`, s.folder, s.keys.Manifest.Entries[0].Circuit, s.keys.Manifest.Entries[1].Circuit, insurerURI)
-	for i := range patients {
+`, c.roles, cmp.Or(c.grpc, "127.0.0.1:0"), s.folder, s.keys.Manifest.Entries[0].Circuit, s.keys.Manifest.Entries[1].Circuit, insurerURI)
+	for i := range s.patients {
 		fmt.Fprintf(b, "    - {uri: \"https://%s.example\", roles: [patient]}\n", patientName(i))
 	}
 	fmt.Fprintf(b, "verifier:\n  home: insurer\n  keys: %q\n  policies: policies\n", s.folder)
-	if dsnFile != "" {
-		fmt.Fprintf(b, "  store: {dsnFile: %q}\n", dsnFile)
+	if c.nodes != "" {
+		fmt.Fprintf(b, "  nodes: [\"https://%s\"]\n  nodesCAFile: tls/ca.pem\n", c.nodes)
+	}
+	if c.dsn != "" {
+		s.write("dsn", []byte(c.dsn+"\n"))
+		fmt.Fprintf(b, "  store: {dsnFile: dsn}\n")
 	}
 	return b.String()
 }
 
-// serve starts the process and returns when it is ready.
-func (s *site) serve(program string, patients int, dsn string) {
+// serve starts a process and returns when it is ready.
+func (s *site) serve(program string, c setting) *serving {
 	s.t.Helper()
-	dsnFile := ""
-	if dsn != "" {
-		dsnFile = "dsn"
-		s.write(dsnFile, []byte(dsn+"\n"))
-	}
-	s.write("site.yaml", []byte(s.configuration(patients, dsnFile)))
-	ready := filepath.Join(s.dir, "ready")
-	p := &serving{exited: make(chan struct{})}
-	p.cmd = exec.CommandContext(s.t.Context(), program, "serve", "--config", filepath.Join(s.dir, "site.yaml"), "--ready-file", ready)
-	p.cmd.Stderr, p.cmd.WaitDelay = &p.said, 10*time.Second
-	s.must(p.cmd.Start())
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.exited)
-	}()
-	s.serving = p
+	p := &serving{site: s, c: c}
+	s.write(c.name+".yaml", []byte(s.configuration(c)))
+	p.start(program)
 	// The context of the test ends before this: a process that is still there
 	// then is killed, and what it says of that is nothing.
 	s.t.Cleanup(func() { <-p.exited })
+	return p
+}
+
+// start starts the process, or starts it again.
+func (p *serving) start(program string) {
+	t := p.site.t
+	t.Helper()
+	ready := filepath.Join(p.site.dir, p.c.name+".ready")
+	if err := os.Remove(ready); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	p.said.Reset()
+	cmd, exited := exec.CommandContext(t.Context(), program, "serve", "--config", filepath.Join(p.site.dir, p.c.name+".yaml"), "--ready-file", ready), make(chan struct{})
+	cmd.Stderr, cmd.WaitDelay = &p.said, 10*time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.cmd, p.exited = cmd, exited
+	go func() {
+		_ = cmd.Wait()
+		close(exited)
+	}()
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if b, err := os.ReadFile(ready); err == nil {
 			lines := strings.Split(string(b), "\n")
@@ -80,27 +107,33 @@ func (s *site) serve(program string, patients int, dsn string) {
 			return
 		}
 		select {
-		case <-p.exited:
-			s.t.Fatalf("the process ended:\n%s", p.said.String())
+		case <-exited:
+			t.Fatalf("the process ended:\n%s", p.said.String())
 		default:
 		}
 	}
-	s.t.Fatal("the process was not ready in two minutes")
+	t.Fatal("the process was not ready in two minutes")
+}
+
+// kill ends the process as a power cut would.
+func (p *serving) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
 }
 
 // stop tells the process to end and waits for that.
-func (s *site) stop() {
-	s.t.Helper()
-	p := s.serving
+func (p *serving) stop() {
+	t := p.site.t
+	t.Helper()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
 		if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-			s.t.Errorf("the process ended with status %d:\n%s", code, p.said.String())
+			t.Errorf("the process ended with status %d:\n%s", code, p.said.String())
 		}
 	case <-time.After(time.Minute):
-		_ = p.cmd.Process.Kill()
-		s.t.Error("the process did not stop when it was told to")
+		p.kill()
+		t.Error("the process did not stop when it was told to")
 	}
 }
 

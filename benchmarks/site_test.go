@@ -34,16 +34,16 @@ const (
 	policyText = "The insurer checks claims, and keeps the answer until the date shown."
 )
 
-// A site is a folder with everything that one process serves in every role: a
-// ledger of one member, which names a hospital that registers and issues and an
-// insurer that asks; keys, policies, certificates; and, once it is started, the
-// process.
+// A site is a folder with everything that processes serve: a ledger of one
+// member, which names a hospital that registers and issues and an insurer that
+// asks; keys, policies, certificates; and, once they are started, the processes.
 type site struct {
-	t       testing.TB
-	dir     string
-	circuit consent.CircuitID
-	keys    *wallettest.Prover // proves and verifies in this process
-	folder  string             // with the circuits' keys
+	t        testing.TB
+	dir      string
+	patients int
+	circuit  consent.CircuitID
+	keys     *wallettest.Prover // proves and verifies in this process
+	folder   string             // with the circuits' keys
 
 	genesis  *directory.Genesis
 	hash     [32]byte
@@ -52,7 +52,8 @@ type site struct {
 	schema   *consent.Schema
 
 	authority *authority
-	serving   *serving
+	node      *serving // the ledger's
+	serving   *serving // the prover's and the verifier's; the same, where one process is everything
 }
 
 // A party is an authority with its key.
@@ -62,10 +63,10 @@ type party struct {
 }
 
 // newSite makes the folder. patients are how many of them get a certificate for
-// the prover.
-func newSite(t testing.TB, patients int) *site {
+// the prover, headAge how old a head may be by which anybody decides, in seconds.
+func newSite(t testing.TB, patients int, headAge uint64) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), circuit: consent.Claim}
+	s := &site{t: t, dir: t.TempDir(), patients: patients, circuit: consent.Claim}
 	s.keys = wallettest.NewProver(t, consent.Enrol, s.circuit)
 	s.folder, _ = provertest.Keys(t, consent.Enrol, s.circuit)
 	s.schema, _ = consent.BuiltinSchema(consent.CoverageSchema)
@@ -73,7 +74,7 @@ func newSite(t testing.TB, patients int) *site {
 	validator, err := home.Create()
 	s.must(err)
 	d := directory.Directory{
-		Parameters: directory.Parameters{Epoch: 600, EveryBlock: true, MaxHeadAge: 600, Heartbeat: 60, Quota: 1 << 16, PowBits: 20, RevokeDelay: 3600, TrustPeriod: 180 * 24 * 3600, DevelopmentKeys: true},
+		Parameters: directory.Parameters{Epoch: 600, EveryBlock: true, MaxHeadAge: headAge, Heartbeat: headAge / 10, Quota: 1 << 16, PowBits: 20, RevokeDelay: 3600, TrustPeriod: 180 * 24 * 3600, DevelopmentKeys: true},
 		Validators: []directory.Validator{{Key: validator, Power: 1, Name: "Member"}},
 		Schemas:    []directory.Named{{Name: s.schema.Name, Sequence: s.schema.Version, Digest: s.schema.Digest()}},
 	}
@@ -133,17 +134,18 @@ func (s *site) write(name string, b []byte) {
 	s.must(os.WriteFile(path, b, 0o600))
 }
 
-// dial connects to the process as whoever a certificate names, and as nobody
-// where that is empty. No call is repeated: a refusal is to be seen.
-func (s *site) dial(name string) *client.Conn {
-	s.t.Helper()
-	c := client.Config{Addresses: []string{"https://" + s.serving.grpc}, CAFile: s.authority.path("ca.pem"), Attempts: 1}
+// dial connects to a process as whoever a certificate names, and as nobody where
+// that is empty. No call is repeated: a refusal is to be seen.
+func (p *serving) dial(name string) *client.Conn {
+	t, a := p.site.t, p.site.authority
+	t.Helper()
+	c := client.Config{Addresses: []string{"https://" + p.grpc}, CAFile: a.path("ca.pem"), Attempts: 1}
 	if name != "" {
-		c.CertFile, c.KeyFile = s.authority.path(name+".pem"), s.authority.path(name+".key")
+		c.CertFile, c.KeyFile = a.path(name+".pem"), a.path(name+".key")
 	}
 	conn, err := client.Dial(c)
-	s.must(err)
-	s.t.Cleanup(func() { _ = conn.Close() })
+	p.site.must(err)
+	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 
