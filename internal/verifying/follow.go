@@ -34,7 +34,7 @@ const (
 	// The pauses after looks that failed: they double, each with its jitter. A
 	// ledger that returns is seen within the longest.
 	firstPause   = 200 * time.Millisecond
-	longestPause = 2 * time.Second
+	longestPause = time.Second
 )
 
 // A Ledger is a verifier's ledger: a light client that looks by itself, in the
