@@ -97,7 +97,7 @@ func (s *site) people() (out []*patient) {
 	defer i.Close()
 	for k := range s.patients {
 		name := patientName(k)
-		p := &patient{ledger: s.reader(), prover: client.NewProver(s.serving.dial(name), nil)}
+		p := &patient{ledger: s.reader(), prover: client.NewProver(s.prover.dial(name), nil)}
 		p.wallet, _, err = wallet.Create(filepath.Join(s.dir, name), "correct horse battery", &wallet.Options{Genesis: s.hash, WorkFactor: 2, Keys: s.keys.Key})
 		s.must(err)
 		s.t.Cleanup(func() { _ = p.wallet.Close() })

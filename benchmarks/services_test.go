@@ -27,25 +27,37 @@ const (
 // TestServicesLoad prints what one process that serves everything bears, and
 // whether it needs more memory as time goes by: ZKCONSENT_LOAD is for how long.
 // It fails where a call fails, a verdict is another than it should be, or memory
-// grows.
+// grows. Once more it does so with the prover in a process of its own: proofs
+// take all processors that a process has, and whoever calls it beside them waits.
 func TestServicesLoad(t *testing.T) {
 	d := loadTime(t)
 	program := program(t)
-	for _, store := range []string{"SQLite", "PostgreSQL"} {
-		t.Run(store, func(t *testing.T) {
-			dsn := ""
-			if store == "PostgreSQL" {
-				dsn = postgrestest.Database(t)
+	all := "registry, prover, verifier"
+	for _, c := range []struct{ name, roles, words string }{
+		{"SQLite", all, "verdicts in SQLite"},
+		{"PostgreSQL", all, "verdicts in PostgreSQL on the same machine, whose files lie in memory where there is room"},
+		{"Apart", "registry, verifier", "verdicts in SQLite; the prover in a process of its own"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := setting{name: "services", roles: c.roles}
+			if c.name == "PostgreSQL" {
+				x.dsn = postgrestest.Database(t)
 			}
 			s := newSite(t, claimants, 600)
-			s.serving = s.serve(program, setting{name: "all", roles: "registry, prover, verifier", dsn: dsn})
-			s.node = s.serving
+			s.serving = s.serve(program, x)
+			s.node, s.prover = s.serving, s.serving
+			if c.roles != all {
+				s.prover = s.serve(program, setting{name: "prover", roles: "prover"})
+			}
 			l := newServices(s)
-			r := &report{t: t, store: store, d: d}
+			r := &report{t: t, roles: c.roles, words: c.words, d: d}
 			r.before = s.measure()
 			l.run(r)
 			r.after = s.measure()
 			s.serving.stop()
+			if s.prover != s.serving {
+				s.prover.stop()
+			}
 			t.Log("\n" + r.String())
 		})
 	}
@@ -145,17 +157,16 @@ func (l *services) run(r *report) {
 		r.alone(y, elapsed)
 	}
 
-	stop, done := make(chan struct{}), make(chan error, 1)
-	go func() {
-		var err error
-		r.looks, err = l.site.serving.lookEvery(min(5*time.Second, r.d/20), stop)
-		done <- err
-	}()
+	r.watch(l.site.serving)
+	if l.site.prover != l.site.serving {
+		r.watch(l.site.prover)
+	}
 	y := newTally()
 	r.elapsed = drive(ctx, r.d, y, everybody...)
-	close(stop)
-	if err := <-done; err != nil {
-		t.Errorf("the operator's listener: %v", err)
+	for _, w := range r.watched {
+		if err := w.stop(); err != nil {
+			t.Errorf("the operator's listener: %v", err)
+		}
 	}
 	r.together = y
 	r.tallies = append(r.tallies, y)
@@ -199,8 +210,10 @@ func (l *services) check(r *report) {
 			t.Errorf("the process counts %v verdicts %s, its callers got %d", v, reason, told[reason])
 		}
 	}
-	if grows, words := memoryGrowth(r.looks); grows {
-		t.Errorf("memory grows: %s", words)
+	for _, w := range r.watched {
+		if grows, words := memoryGrowth(w.looks); grows {
+			t.Errorf("%s: memory grows: %s", w.p.c.roles, words)
+		}
 	}
 }
 

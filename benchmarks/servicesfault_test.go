@@ -31,6 +31,7 @@ func siege(t *testing.T, dsn string) *services {
 	s := newSite(t, claimants, 20)
 	s.node = s.serve(program, setting{name: "node", roles: "registry", grpc: freePort(t)})
 	s.serving = s.serve(program, setting{name: "services", roles: "prover, verifier", grpc: freePort(t), nodes: s.node.grpc, dsn: dsn})
+	s.prover = s.serving
 	l := newServices(s)
 	y := newTally()
 	for range 3 {

@@ -1,6 +1,7 @@
 package benchmarks_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"runtime"
@@ -33,13 +34,13 @@ func (r rate) at(p int) string {
 // A report is what a run found.
 type report struct {
 	t             *testing.T
-	store         string
+	roles, words  string        // of the process that is called most; what is special
 	d             time.Duration // of the load by everybody, as it was asked for
 	before, after yardsticks
 	single        map[kind]rate // each kind of caller alone
 	together      *tally
 	elapsed       time.Duration // of the load by everybody
-	looks         []look
+	watched       []*watch
 	tallies       []*tally // of everything
 	kept          int      // accepted answers that were handed in once more at the end
 	refused       string
@@ -58,19 +59,14 @@ func (r *report) alone(y *tally, elapsed time.Duration) {
 // String is the tables.
 func (r *report) String() string {
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "%s, %d processors, %s/%s, %s. One process `zkconsent serve --roles registry,prover,verifier`, TLS 1.3, %s; its callers in another process of the same machine, each of them one call after the other without a pause, for %s: %d patients, %d who hand in wrong proofs, %d who hands accepted answers in again, %d reader of the ledger. Alone: each of these groups by itself, for %s. The rates of principals are set above all of this. Milliseconds.\n\n",
-		cpu(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, runtime.Version(), r.storeWords(), r.elapsed.Round(time.Second), claimants, cheats, replayers, readers, max(r.d/20, time.Second))
+	fmt.Fprintf(b, "%s, %d processors, %s/%s, %s. `zkconsent serve --roles %s`, TLS 1.3, %s; the callers in another process of the same machine, each of them one call after the other without a pause, for %s: %d patients, %d who hand in wrong proofs, %d who hands accepted answers in again, %d reader of the ledger. Alone: each of these groups by itself, for %s. The rates of principals are set above all of this. Milliseconds.\n\n",
+		cpu(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, runtime.Version(), strings.ReplaceAll(r.roles, " ", ""), r.words, r.elapsed.Round(time.Second), claimants, cheats, replayers, readers, max(r.d/20, time.Second))
 	r.calls(b)
-	r.memory(b)
+	for _, w := range r.watched {
+		w.table(b)
+	}
 	r.verdicts(b)
 	return b.String()
-}
-
-func (r *report) storeWords() string {
-	if r.store == "SQLite" {
-		return "verdicts in SQLite"
-	}
-	return "verdicts in PostgreSQL on the same machine, whose files lie in memory where there is room"
 }
 
 func (r *report) calls(b *strings.Builder) {
@@ -110,14 +106,35 @@ func (r *report) calls(b *strings.Builder) {
 		yardstickRuns, r.before.prove, r.after.prove, r.before.pairing, r.after.pairing, r.before.fsync, r.after.fsync)
 }
 
-func (r *report) memory(b *strings.Builder) {
-	if len(r.looks) < 8 {
+// A watch looks at a process while the load lasts.
+type watch struct {
+	p     *serving
+	looks []look
+	stop  func() error
+}
+
+// watch begins to look at a process.
+func (r *report) watch(p *serving) {
+	w := &watch{p: p}
+	stop, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		var err error
+		w.looks, err = p.lookEvery(min(5*time.Second, r.d/20), stop)
+		done <- err
+	}()
+	w.stop = func() error { close(stop); return <-done }
+	r.watched = append(r.watched, w)
+}
+
+// table is what was seen, unless the load was too short.
+func (w *watch) table(b *strings.Builder) {
+	n := len(w.looks)
+	if n < 8 {
 		return
 	}
-	n := len(r.looks)
-	late := r.looks[n/4:]
-	fmt.Fprintf(b, "| the process, %d looks | after %s | after %s | after %s | median of 2nd quarter | of the last | last / 2nd | a minute, from 2nd quarter on | most |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
-		n, r.looks[n/10].at.Round(time.Second), r.looks[n/2].at.Round(time.Second), r.looks[n-1].at.Round(time.Second))
+	late := w.looks[n/4:]
+	fmt.Fprintf(b, "| the process %s, %d looks | after %s | after %s | after %s | median of 2nd quarter | of the last | last / 2nd | a minute, from 2nd quarter on | most |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+		strings.ReplaceAll(w.p.c.roles, " ", ""), n, w.looks[n/10].at.Round(time.Second), w.looks[n/2].at.Round(time.Second), w.looks[n-1].at.Round(time.Second))
 	for _, row := range []struct {
 		name string
 		of   func(look) float64
@@ -128,17 +145,17 @@ func (r *report) memory(b *strings.Builder) {
 		{"open files", func(s look) float64 { return s.files }},
 		{"calls that wait for the prover", func(s look) float64 { return s.waiting }},
 	} {
-		second, last := medianOf(r.looks[n/4:n/2], row.of), medianOf(r.looks[3*n/4:], row.of)
+		second, last := medianOf(w.looks[n/4:n/2], row.of), medianOf(w.looks[3*n/4:], row.of)
 		ratio := "–"
 		if second > 0 {
 			ratio = fmt.Sprintf("%.2f", last/second)
 		}
-		most := row.of(slices.MaxFunc(r.looks, func(x, y look) int { return int(row.of(x) - row.of(y)) }))
+		most := row.of(slices.MaxFunc(w.looks, func(x, y look) int { return cmp.Compare(row.of(x), row.of(y)) }))
 		fmt.Fprintf(b, "| %s | %.0f | %.0f | %.0f | %.0f | %.0f | %s | %+.2f | %.0f |\n", row.name,
-			row.of(r.looks[n/10]), row.of(r.looks[n/2]), row.of(r.looks[n-1]), second, last, ratio, slope(late, row.of), most)
+			row.of(w.looks[n/10]), row.of(w.looks[n/2]), row.of(w.looks[n-1]), second, last, ratio, slope(late, row.of), most)
 	}
-	first, last := r.looks[0], r.looks[n-1]
-	fmt.Fprintf(b, "\nThe process used %.2f of %d processors; its callers, on the same ones, took the rest.\n\n", (last.cpu-first.cpu)/(last.at-first.at).Seconds(), runtime.NumCPU())
+	first, last := w.looks[0], w.looks[n-1]
+	fmt.Fprintf(b, "\nIt used %.2f of %d processors, on which its callers run too.\n\n", (last.cpu-first.cpu)/(last.at-first.at).Seconds(), runtime.NumCPU())
 }
 
 func (r *report) verdicts(b *strings.Builder) {

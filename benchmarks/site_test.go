@@ -53,7 +53,8 @@ type site struct {
 
 	authority *authority
 	node      *serving // the ledger's
-	serving   *serving // the prover's and the verifier's; the same, where one process is everything
+	serving   *serving // the verifier's; the same, where one process is everything
+	prover    *serving // so is this
 }
 
 // A party is an authority with its key.
