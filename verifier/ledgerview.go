@@ -93,6 +93,20 @@ func (l *ledgerView) look(ctx context.Context) (*sight, error) {
 	return &sight{head: head, dir: dir, epochs: l.epochs, view: l, withdrawn: l.withdrawn, longest: l.longest}, nil
 }
 
+// lookFor is look for a presentation that names an epoch. Where none that is
+// known has this number, it may have closed since the source looked.
+func (l *ledgerView) lookFor(ctx context.Context, epoch uint64) (*sight, error) {
+	s, err := l.look(ctx)
+	source, can := l.src.(Refresher)
+	if err != nil || !can || epoch < uint64(len(s.epochs)) {
+		return s, err
+	}
+	if err := source.Refresh(ctx); err != nil {
+		return nil, away("newer head", err)
+	}
+	return l.look(ctx)
+}
+
 // fresh checks a head on its own: its ledger, its directory, its age. The caller
 // has the turn.
 func (l *ledgerView) fresh(head *directory.Head, dir *directory.Directory) error {

@@ -31,3 +31,13 @@ type RootSource interface {
 	// some of them from the first on, but at least one.
 	Withdrawals(ctx context.Context, from, to uint64) ([]Withdrawal, error)
 }
+
+// A Refresher is a RootSource that shows what an earlier look at the ledger
+// left, and that looks again when it is asked to. A wallet may know an epoch
+// that closed since: the verifier asks before it says that there is none.
+type Refresher interface {
+	// Refresh returns nil when a look that began after the call has succeeded.
+	// It is called for presentations that anybody may hand in: how often the
+	// ledger is asked is bounded by the source, whoever calls.
+	Refresh(ctx context.Context) error
+}

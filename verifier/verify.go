@@ -72,7 +72,7 @@ func (v *Verifier) verify(ctx context.Context, raw []byte) (Verdict, error) {
 		return verdict, unable("looking for an answer", err)
 	}
 
-	s, err := v.ledger.look(ctx)
+	s, err := v.ledger.lookFor(ctx, p.Epoch)
 	if err != nil {
 		return verdict, err
 	}

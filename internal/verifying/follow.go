@@ -34,13 +34,13 @@ const (
 	// The pauses after looks that failed: they double, each with its jitter. A
 	// ledger that returns is seen within the longest.
 	firstPause   = 200 * time.Millisecond
-	longestPause = 2 * time.Second
+	longestPause = time.Second
 )
 
 // A Ledger is a verifier's ledger: a light client that looks by itself, in the
 // background. It is a verifier.RootSource for any number of callers, who wait
-// for no look: they see the head of the last one that succeeded, with its
-// directory, and the logs of at least that head.
+// for no look but in Refresh: they see the head of the last one that succeeded,
+// with its directory, and the logs of at least that head.
 //
 // How old that head may be, the verifier judges. A lie is another matter. A
 // node that lied is not asked again while others are left; when none is, or
@@ -53,6 +53,7 @@ type Ledger struct {
 	stop   context.CancelFunc
 	work   sync.WaitGroup
 	bell   chan struct{}
+	looks  looks
 
 	newest atomic.Pointer[view]
 	lied   int   // nodes whose lies were logged; of the looking goroutine, as is
@@ -86,7 +87,7 @@ func Follow(c FollowConfig) (*Ledger, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	l := &Ledger{c: c, bell: make(chan struct{}, 1)}
+	l := &Ledger{c: c, bell: make(chan struct{}, 1), looks: looks{over: make(chan struct{})}}
 	var err error
 	if l.nodes, err = light.NewFailover(c.Nodes...); err != nil {
 		return nil, err
@@ -114,17 +115,20 @@ func Follow(c FollowConfig) (*Ledger, error) {
 func (l *Ledger) Close() {
 	l.stop()
 	l.work.Wait()
+	l.looks.close()
 }
 
 // look looks until ctx ends.
 func (l *Ledger) look(ctx context.Context) {
 	pause := firstPause
 	for {
+		l.looks.begin()
 		err := l.client.Sync(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		l.show(err)
+		l.looks.end()
 		l.tell(ctx, err)
 		wait, bell := l.c.Every, l.bell
 		if err != nil {
@@ -157,18 +161,21 @@ func (l *Ledger) listen(ctx context.Context, feed light.Feed) {
 			from = v.head.State.Withdrawals.Count
 		}
 		began := time.Now()
-		_ = feed.WatchWithdrawals(ctx, from, func() {
-			select {
-			case l.bell <- struct{}{}:
-			default: // it rings already
-			}
-		})
+		_ = feed.WatchWithdrawals(ctx, from, l.ring)
 		if time.Since(began) > longestPause {
 			pause = firstPause
 		}
 		if !sleep(ctx, pause/2+rand.N(pause/2)) {
 			return
 		}
+	}
+}
+
+// ring asks for a look soon.
+func (l *Ledger) ring() {
+	select {
+	case l.bell <- struct{}{}:
+	default: // it rings already
 	}
 }
 
