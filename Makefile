@@ -26,7 +26,7 @@ FUZZFLAGS ?= -fuzzminimizetime 100x
 ZKCONSENT_POSTGRES ?= $(shell dirname "$$(readlink -f "$$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1)")" 2>/dev/null | grep /)
 export ZKCONSENT_POSTGRES
 
-.PHONY: help postgres build generate check format vet lint boundary generated interface release-api security test-tools vulnerabilities sbom reproducible test test-full test-ledger test-services assurance figures figures-ledger figures-idle figures-scale test-fhir fuzz demo testnet clean
+.PHONY: help postgres build generate check format vet lint boundary generated interface release-api security test-tools vulnerabilities sbom reproducible test test-full test-ledger test-services assurance figures figures-ledger figures-services figures-idle figures-scale test-fhir fuzz demo testnet clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,7 +112,7 @@ test-ledger: ## break the ledger at full length: kills, failing disks, flipped b
 test-services: postgres ## break the services at full length: floods, slow callers, resets, a database and a ledger that are gone for a minute; prints the table, fails where one test fails
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
 	ZKCONSENT_SERVICES=1 go test -count=1 -p 1 -timeout 75m -run '^TestFault|^TestAttack_Fleet|^TestAttack_Replicas|^TestRefusesServersThatForget' -v \
-	  ./internal/... ./client/... ./verifier/... ./cmd/... 2>&1 | tee "$$log" | \
+	  ./internal/... ./client/... ./verifier/... ./cmd/... ./benchmarks 2>&1 | tee "$$log" | \
 	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \
 	[ $$state = 0 ] || { echo; grep -v '^=== ' "$$log"; }; \
 	echo; printf '%-52s %8s  %s\n' fault injected 'what became of it'; \
@@ -131,6 +131,9 @@ figures: ## measure circuits, proving, verifying; prints the tables
 
 figures-ledger: build ## measure durable commits, one validator and four processes, disk, new members that take ZKCONSENT_LEAVES (100000); prints the tables
 	ZKCONSENT=$(CURDIR)/bin/zkconsent go test -count=1 -v -timeout 90m -run '^TestLedger' ./benchmarks
+
+figures-services: build ## hold a load on the services for ZKCONSENT_LOAD (10m); prints the tables, fails where a verdict is wrong or memory grows
+	ZKCONSENT=$(CURDIR)/bin/zkconsent ZKCONSENT_LOAD=$${ZKCONSENT_LOAD:-10m} go test -count=1 -v -timeout 60m -run '^TestServicesLoad' ./benchmarks
 
 figures-idle: ## the disk of an idle ledger: an hour, and the month computed from it
 	ZKCONSENT_IDLE=1h go test -count=1 -v -timeout 75m -run TestIdleFigures ./benchmarks
