@@ -109,9 +109,10 @@ test-ledger: ## break the ledger at full length: kills, failing disks, flipped b
 	sed -n 's/^ *[a-z_]*\.go:[0-9]*: FAULT | //p' "$$log" | awk -F ' [|] ' '{ printf "%-52s %8s  %s\n", $$1, $$2, $$3 }'; \
 	exit $$state
 
-test-services: postgres ## break the services at full length: floods, slow callers, resets, a database and a ledger that are gone for a minute; prints the table, fails where one test fails
+test-services: postgres build ## break the services at full length: floods, slow callers, resets, a database and a ledger that are gone for a minute; prints the table, fails where one test fails
+	go test -count=1 -run '^TestScripts$$/^(api|remote|serve)$$' ./cmd/zkconsent
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; state=0; \
-	ZKCONSENT_SERVICES=1 go test -count=1 -p 1 -timeout 75m -run '^TestFault|^TestAttack_Fleet|^TestAttack_Replicas|^TestRefusesServersThatForget' -v \
+	ZKCONSENT=$(CURDIR)/bin/zkconsent ZKCONSENT_SERVICES=1 go test -count=1 -p 1 -timeout 75m -run '^TestFault|^TestAttack_Fleet|^TestAttack_Replicas|^TestRefusesServersThatForget|^TestServeOnPostgres' -v \
 	  ./internal/... ./client/... ./verifier/... ./cmd/... ./benchmarks 2>&1 | tee "$$log" | \
 	  awk '/^(--- |ok |FAIL|panic)/ && !/no tests to run/ { print; fflush() }' || state=1; \
 	[ $$state = 0 ] || { echo; grep -v '^=== ' "$$log"; }; \
