@@ -4,15 +4,21 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
+	"github.com/zkconsent/zkconsent/verifier"
 )
 
 // applicationID marks the file as this package's ("ZKCV").
 const applicationID = 0x5a4b4356
+
+// patience is how long a store that is being made by others is waited for.
+const patience = 5 * time.Second
 
 // The files lead from one user_version to the next. A released one never
 // changes.
@@ -32,15 +38,15 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	newest := p.ListSources()[len(p.ListSources())-1].Version
-	var id, tables, version int64
-	for pragma, to := range map[string]*int64{
-		"PRAGMA application_id": &id, "PRAGMA user_version": &version, "SELECT count(*) FROM sqlite_master": &tables,
-	} {
-		if err := db.QueryRowContext(ctx, pragma).Scan(to); err != nil {
-			return err
-		}
+	id, version, tables, err := marks(ctx, db)
+	// SQLite's own patience does not cover that others are making the file.
+	for deadline := time.Now().Add(patience); errors.Is(wrap(err), verifier.ErrStoreAway) && time.Now().Before(deadline) && ctx.Err() == nil; {
+		time.Sleep(patience / 500)
+		id, version, tables, err = marks(ctx, db)
 	}
 	switch {
+	case err != nil:
+		return err
 	case id != applicationID && (id != 0 || version != 0 || tables != 0):
 		return fmt.Errorf("%w: it belongs to another program", ErrForeign)
 	case version > newest:
@@ -54,10 +60,29 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		}
 		// Another process may have taken the same step first.
 		before := version
-		if version, _ = p.GetDBVersion(ctx); version <= before {
+		if _, version, _, _ = marks(ctx, db); version <= before {
 			return fmt.Errorf("schema %d: %w", before+1, err)
 		}
 	}
+}
+
+// marks reads whose file it is, its schema and how many tables it has, in one
+// transaction: between two looks another process may have brought it up.
+func marks(ctx context.Context, db *sql.DB) (id, version, tables int64, err error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	defer tx.Rollback()
+	for _, one := range []struct {
+		query string
+		to    *int64
+	}{{"PRAGMA application_id", &id}, {"PRAGMA user_version", &version}, {"SELECT count(*) FROM sqlite_master", &tables}} {
+		if err := tx.QueryRowContext(ctx, one.query).Scan(one.to); err != nil {
+			return 0, 0, 0, err
+		}
+	}
+	return id, version, tables, nil
 }
 
 // userVersion tells the migrations what a file has by SQLite's own number for
