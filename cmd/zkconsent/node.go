@@ -140,7 +140,6 @@ func (x *service) network(p2p string, more []string) error {
 
 // serveNode runs a node until ctx ends.
 func (a *app) serveNode(ctx context.Context, x service) (err error) {
-	outliveCallers()
 	n, err := runNode(ctx, x.home, &x.options)
 	if err != nil {
 		return err

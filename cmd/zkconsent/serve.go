@@ -108,14 +108,8 @@ change are read again by themselves.`,
 	return c
 }
 
-// outliveCallers keeps callers who hang up from ending the process. A write to a
-// connection that is gone raises SIGPIPE, which ends a verb whose reader went
-// away: for whoever serves, it would be any caller's to raise.
-func outliveCallers() { signal.Ignore(syscall.SIGPIPE) }
-
 // serve runs the process until ctx ends.
 func (a *app) serve(ctx context.Context, c *config.Config, ready string) (err error) {
-	outliveCallers()
 	if err := checkPlace(c, os.Getenv); err != nil {
 		return err
 	}
